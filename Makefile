@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# egresswatch: `make demo` and `make test` do everything from a bare Debian 12; the rest is for contributors.
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit golden docs wheel clean
+BIN := .venv/bin
+OUT ?= demo-out
+
+help:            ## this list
+	@grep -hE '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
+
+demo: setup      ## make the example capture of a camera network, replay it, show the verdict table
+	@mkdir -p $(OUT)
+	@echo '$$ egresswatch demo $(OUT)/camera-day'
+	@$(BIN)/egresswatch demo $(OUT)/camera-day
+	@echo
+	@echo '$$ egresswatch replay $(OUT)/camera-day/camera-day.pcap --out $(OUT)/camera-day-result'
+	@$(BIN)/egresswatch replay $(OUT)/camera-day/camera-day.pcap \
+		--out $(OUT)/camera-day-result --force
+	@echo
+	@echo 'Written to $(OUT)/camera-day-result:'
+	@ls -l $(OUT)/camera-day-result | awk 'NF > 8 {printf "  %9d bytes  %s\n", $$5, $$9}'
+
+test: setup-dev check test-jit test-nojit  ## everything that must hold: style, types, all tests with and without compiled kernels
+	@echo 'make test: all is well'
+
+setup:           ## .venv with the program
+	@scripts/setup.sh run
+
+setup-dev:       ## .venv with the program and the test tools, tshark
+	@scripts/setup.sh dev
+
+check: lint types imports spelling  ## style, types, import order, spelling
+
+lint: setup-dev  ## ruff
+	$(BIN)/ruff check .
+
+types: setup-dev ## mypy --strict
+	$(BIN)/mypy
+
+imports: setup-dev ## the import order of docs/design.md
+	PYTHONPATH=src $(BIN)/lint-imports
+
+spelling: setup-dev ## codespell
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs src tests scripts rules
+
+test-jit: setup-dev ## the tests, kernels compiled
+	$(BIN)/python -m pytest -q
+
+test-nojit: setup-dev ## the tests, kernels as plain Python
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -m 'not jit_only'
+
+golden: setup-dev ## write the golden files anew (read the diff before committing it)
+	EGRESSWATCH_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
+
+docs: setup-dev  ## write the generated pages (docs/configuration.md, docs/columns.md) anew
+	$(BIN)/python scripts/write_docs.py
+
+wheel: setup-dev ## dist/egresswatch-*.whl
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:           ## remove what make made (not the outputs of your own replays)
+	rm -rf .venv build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
