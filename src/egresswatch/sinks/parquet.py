@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""flows.parquet and sightings.parquet: fixed columns, fixed types, nothing of the machine in them.
+
+Owns the schemas (the contract's columns in the contract's order) and the way from the pipeline's
+columns to them. Row groups are cut at a fixed number of rows, so the file does not depend on how
+often ``write`` was called. Empty text in a nullable column becomes null: absent is not "".
+Only this module and ``analysis`` import pyarrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from egresswatch.errors import OutputError
+from egresswatch.records import Array
+from egresswatch.sinks.folder import appear, temporary
+
+ROW_GROUP = 1 << 17
+_TIME = pa.timestamp("ns", "UTC")
+_U8, _U16, _U32, _U64, _TEXT = pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(), pa.string()
+
+
+def _schema(kind: str, columns: Sequence[tuple[str, Any, bool]]) -> pa.Schema:
+    fields = [pa.field(name, type_, nullable=nullable) for name, type_, nullable in columns]
+    return pa.schema(fields, metadata={"egresswatch.table": f"{kind}/1"})
+
+
+FLOW_SCHEMA: pa.Schema = _schema(
+    "flows",
+    [
+        # name, type, may be null
+        ("uid", _TEXT, False), ("seq", _U32, False), ("community_id", _TEXT, True),
+        ("ts", _TIME, False), ("ts_end", _TIME, False),
+        ("vlan", _U16, True), ("inner_vlan", _U16, True),
+        ("orig_h", _TEXT, False), ("resp_h", _TEXT, False),
+        ("orig_p", _U16, True), ("resp_p", _U16, True), ("proto", _TEXT, False),
+        ("orig_pkts", _U64, False), ("resp_pkts", _U64, False),
+        ("orig_ip_bytes", _U64, False), ("resp_ip_bytes", _U64, False),
+        ("orig_l2_addr", _TEXT, True), ("resp_l2_addr", _TEXT, True),
+        ("orig_tcp_flags", _U8, False), ("resp_tcp_flags", _U8, False),
+        ("orig_missed_bytes", _U64, False), ("resp_missed_bytes", _U64, False),
+        ("end_reason", _TEXT, False), ("outcome", _TEXT, False),
+        ("service", _TEXT, True), ("server_name", _TEXT, True),
+        ("server_name_source", _TEXT, False), ("ja4", _TEXT, True), ("direction", _TEXT, False),
+        ("orig_asset", _TEXT, True), ("resp_asset", _TEXT, True),
+        ("platform", _TEXT, True), ("dest_class", _TEXT, False), ("verdict", _TEXT, False),
+        ("rule_ids", pa.list_(_TEXT), False),
+        ("resp_cc", _TEXT, True), ("resp_asn", _U32, True), ("resp_as_org", _TEXT, True),
+    ],
+)  # fmt: skip
+SIGHTING_SCHEMA: pa.Schema = _schema(
+    "sightings",
+    [
+        ("ts", _TIME, False), ("uid", _TEXT, False), ("kind", _TEXT, False),
+        ("value", _TEXT, False), ("detail", _TEXT, True), ("asset", _TEXT, True),
+    ],
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A text column of few different values: an index into ``values`` per row, -1 for null."""
+
+    values: Sequence[str]
+    codes: Array
+
+
+Column = Array | Coded | Sequence[Any]
+
+
+class TableWriter:
+    """Writes one table; ``rows`` counts what was given so far."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path = path
+        self.rows = 0
+        self._schema = schema
+        self._held: list[pa.Table] = []
+        self._held_rows = 0
+        try:
+            self._writer = pq.ParquetWriter(temporary(path), schema, compression="zstd")
+        except OSError as error:
+            raise OutputError(f"cannot be written: {_why(error)}", path) from error
+
+    def write(self, columns: Mapping[str, Column]) -> None:
+        """Append rows: every column of the schema, all of one length."""
+        table = pa.Table.from_arrays([_array(field, columns[field.name]) for field in self._schema],
+                                     schema=self._schema)  # fmt: skip
+        self.rows += table.num_rows
+        self._held.append(table)
+        self._held_rows += table.num_rows
+        if self._held_rows >= ROW_GROUP:
+            self._flush(whole=False)
+
+    def close(self) -> None:
+        """Finish: the file appears under its name (also with no row)."""
+        self._flush(whole=True)
+        try:
+            self._writer.close()
+        except OSError as error:
+            raise OutputError(f"cannot be written: {_why(error)}", self.path) from error
+        appear(self.path)
+
+    def abandon(self) -> None:
+        """Give up: nothing stays behind."""
+        self._held.clear()
+        self._writer.close()
+        temporary(self.path).unlink(missing_ok=True)
+
+    def _flush(self, *, whole: bool) -> None:
+        table = pa.concat_tables(self._held) if self._held else self._schema.empty_table()
+        rows = self._held_rows if whole else self._held_rows // ROW_GROUP * ROW_GROUP
+        try:
+            for start in range(0, rows, ROW_GROUP):
+                part = table.slice(start, min(ROW_GROUP, rows - start)).combine_chunks()
+                self._writer.write_table(part, row_group_size=ROW_GROUP)
+        except OSError as error:
+            raise OutputError(f"cannot be written: {_why(error)}", self.path) from error
+        rest = table.slice(rows)
+        self._held = [rest] if rest.num_rows else []
+        self._held_rows = rest.num_rows
+
+
+class FlowWriter(TableWriter):
+    """flows.parquet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, FLOW_SCHEMA)
+
+
+class SightingWriter(TableWriter):
+    """sightings.parquet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, SIGHTING_SCHEMA)
+
+
+def _array(field: pa.Field, column: Column) -> pa.Array:
+    """One column as its Arrow array; times are integer nanoseconds, None and masks are null."""
+    if isinstance(column, Coded):
+        codes = np.asarray(column.codes, np.int32)
+        words = pa.array(list(column.values), pa.string())
+        array = words.take(pa.array(codes, mask=codes < 0))
+    elif isinstance(column, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(column)
+        array = pa.array(np.ascontiguousarray(column.data), mask=mask).cast(field.type)
+    elif isinstance(column, np.ndarray):
+        # a field of a record array is strided; Arrow wants it dense
+        array = pa.array(np.ascontiguousarray(column)).cast(field.type)
+    else:
+        array = pa.array(column, field.type)
+    if field.type == _TEXT and field.nullable:
+        array = pc.if_else(pc.equal(array, ""), None, array)
+    if array.null_count and not field.nullable:
+        raise ValueError(f"column {field.name} holds nulls")  # a mistake of ours, not of the input
+    return array
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
