@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The payload patterns of the protocols that egresswatch reads itself, and their slow matcher.
+
+``BUILTIN`` is what the packet path looks for in the first payloads of a flow; the rule pack adds its
+own rows behind it. ``match`` is the plain twin of the packet path's kernel, also used where a payload
+comes into being later (a reassembled IP datagram). The tables say only "worth a look": the parser
+decides. Reads no state, keeps none.
+
+How a row is read: the comparison ``k`` wants ``n_k`` captured bytes at ``off_k`` (``n_k`` = 0: unused);
+bytes after them do not take part (their mask is zero). Lengths and the length relation are those of the
+declared payload; the field of the relation must have been captured.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from egresswatch.records import PATTERN, Array, Parser
+
+TCP, UDP = 6, 17
+
+_BE16, _LE16, _BE32, _LE32 = 1, 2, 3, 4
+_REL_WIDTH = (0, 2, 2, 4, 4)
+
+
+def row(
+    parser: int,
+    proto: int,
+    first: bytes = b"",
+    second: bytes = b"",
+    *,
+    off1: int = 0,
+    off2: int = 8,
+    mask1: bytes = b"",
+    mask2: bytes = b"",
+    **fields: int,
+) -> Array:
+    """One PATTERN row: ``first`` at ``off1`` and ``second`` at ``off2`` under their masks (default: exactly)."""
+    out = np.zeros(1, dtype=PATTERN)
+    out["parser"], out["proto"] = parser, proto
+    for k, offset, value, mask in ((1, off1, first, mask1), (2, off2, second, mask2)):
+        mask = mask or b"\xff" * len(value)
+        if len(value) > 8 or len(mask) != len(value):
+            raise ValueError("a comparison has at most 8 bytes and a mask of the same length")
+        out[f"n{k}"], out[f"off{k}"] = len(value), offset if value else 0
+        out[f"mask{k}"] = int.from_bytes(mask.ljust(8, b"\0"), "big")
+        out[f"value{k}"] = int.from_bytes(bytes(v & m for v, m in zip(value, mask, strict=True)).ljust(8, b"\0"), "big")
+    for name, value in fields.items():
+        out[name] = value
+    return out
+
+
+def _texts(parser: int, proto: int, *texts: bytes) -> list[Array]:
+    """A row per text that a payload must begin with: up to 16 bytes over both comparisons."""
+    return [row(parser, proto, text[:8], text[8:16], min_len=len(text)) for text in texts]
+
+
+def _tls() -> list[Array]:
+    """RFC 8446 §5.1: handshake record 3.x, under 32 KiB, then ClientHello or ServerHello under 64 KiB."""
+    head, mask = b"\x16\x03\x00\x00\x00", b"\xff\xff\xf8\x80\x00"
+    hello = [
+        row(Parser.TLS, TCP, head + kind, mask1=mask + b"\xff", second=b"\0", off2=6, min_len=7)
+        for kind in (b"\x01", b"\x02")
+    ]
+    # the second ClientHello (after a HelloRetryRequest) stands behind a ChangeCipherSpec record
+    again = row(
+        Parser.TLS, TCP, b"\x14\x03\x00\x00\x01\x01\x16\x03", b"\x01\x00",
+        mask1=b"\xff\xff\xf8\xff\xff\xff\xff\xff", off2=11, min_len=13,
+    )  # fmt: skip
+    return [*hello, again]
+
+
+def _dtls() -> list[Array]:
+    """RFC 9147 §5.1 / RFC 6347 §4.1: epoch 0 handshake record with ClientHello, ServerHello or Certificate."""
+    head, mask = b"\x16\xfe\xf8\x00\x00\x00", b"\xff\xff\xf8\xff\xff\xff"
+    return [
+        row(Parser.DTLS, UDP, head, kind + b"\0", mask1=mask, off2=13, min_len=25)
+        for kind in (b"\x01", b"\x02", b"\x0b")
+    ]
+
+
+def _quic() -> list[Array]:
+    """Long headers of an Initial: RFC 9000 §17.2.2, RFC 9369 §3.2, and the last drafts still seen."""
+    bits = b"\xf0\xff\xff\xff\xff"
+    drafts = row(Parser.QUIC, UDP, b"\xc0\xff\x00\x00\x00", mask1=b"\xf0\xff\xff\xff\xc0", min_len=64)
+    v1 = row(Parser.QUIC, UDP, b"\xc0\x00\x00\x00\x01", mask1=bits, min_len=64)
+    v2 = row(Parser.QUIC, UDP, b"\xd0\x6b\x33\x43\xcf", mask1=bits, min_len=64)
+    return [v1, v2, drafts]
+
+
+def _http() -> list[Array]:
+    methods = (
+        b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"PATCH ", b"CONNECT ", b"TRACE /", b"PROPFIND /",
+        b"OPTIONS /", b"OPTIONS http", b"OPTIONS * HTTP", b"SUBSCRIBE /", b"SUBSCRIBE http",
+        b"UNSUBSCRIBE /", b"NOTIFY /", b"NOTIFY http", b"HTTP/1.",
+    )  # fmt: skip
+    return _texts(Parser.HTTP, TCP, *methods)
+
+
+def _rtsp() -> list[Array]:
+    """RFC 2326 §6.1: a method with an rtsp URL; OPTIONS may carry ``*``."""
+    methods = (
+        b"OPTIONS rtsp", b"OPTIONS * RTSP", b"DESCRIBE rtsp", b"SETUP rtsp", b"PLAY rtsp", b"PAUSE rtsp",
+        b"RECORD rtsp", b"ANNOUNCE rtsp", b"TEARDOWN rtsp", b"REDIRECT rtsp", b"GET_PARAMETER rt",
+        b"SET_PARAMETER rt", b"RTSP/1.", b"RTSP/2.",
+    )  # fmt: skip
+    return _texts(Parser.RTSP, TCP, *methods)
+
+
+def _sip() -> list[Array]:
+    methods = (
+        b"REGISTER", b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"MESSAGE", b"SUBSCRIBE", b"NOTIFY", b"INFO",
+        b"PUBLISH", b"PRACK", b"REFER", b"UPDATE",
+    )  # fmt: skip
+    starts = [method + b" sip" for method in methods] + [b"INVITE tel:", b"SIP/2.0 "]
+    return [row for proto in (UDP, TCP) for row in _texts(Parser.SIP, proto, *starts)]
+
+
+def _stun() -> list[Array]:
+    """RFC 8489 §5: magic cookie; RFC 3489 §11: none, so type and exact length. Both count 20 bytes less."""
+    length: dict[str, int] = {"rel": _BE16, "rel_off": 2, "rel_add": 20, "min_len": 20}
+    cookie = row(
+        Parser.STUN, UDP, b"\0\0\0\0\x21\x12\xa4\x42", mask1=b"\xc0\0\0\x03\xff\xff\xff\xff", **length
+    )
+    tcp = row(
+        Parser.STUN, TCP, b"\0\0\0\0\x21\x12\xa4\x42", mask1=b"\xc0\0\0\x03\xff\xff\xff\xff", min_len=20
+    )
+    classic = [
+        row(Parser.STUN, UDP, kind + b"\0\0", mask1=b"\xff\xff\xfc\x03", max_len=576, **length)
+        for kind in (b"\x00\x01", b"\x01\x01", b"\x01\x11")
+    ]
+    return [cookie, tcp, *classic]
+
+
+def _mqtt() -> list[Array]:
+    """CONNECT: fixed header of 2 or 3 bytes, then the protocol name (MQTT 3.1, 3.1.1 and 5)."""
+    names = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
+    return [
+        row(Parser.MQTT, TCP, b"\x10", name, off2=offset, min_len=12) for name in names for offset in (2, 3)
+    ]
+
+
+def _by_port() -> list[Array]:
+    """Protocols that are known by their port; of most of them every datagram is wanted."""
+    xml = (b"<?xml", b"\xef\xbb\xbf<", b"<")
+    return [
+        row(Parser.DNS, UDP, port=53, min_len=12, every=1),
+        row(Parser.DNS_TCP, TCP, port=53, min_len=1),
+        row(Parser.MDNS, UDP, port=5353, min_len=12, every=1),
+        row(Parser.MDNS, UDP, port=5355, min_len=12, every=1),
+        *(row(Parser.DHCP, UDP, b"\x63\x82\x53\x63", off1=236, port=port, min_len=240, every=1) for port in (67, 68)),
+        *_texts(Parser.SSDP, UDP, b"M-SEARCH * HTTP", b"NOTIFY * HTTP", b"HTTP/1."),
+        row(Parser.SSDP, UDP, b"M-SEARCH", port=1900, min_len=16, every=1),
+        *(row(Parser.WSD, UDP, start, port=3702, min_len=32, every=1) for start in xml),
+    ]
+
+
+def _builtin() -> Array:
+    groups = (_by_port(), _tls(), _dtls(), _quic(), _stun(), _rtsp(), _sip(), _http(), _mqtt())
+    table: Array = np.concatenate([row for group in groups for row in group])
+    table.flags.writeable = False
+    return table
+
+
+BUILTIN: Array = _builtin()
+"""PATTERN rows of every built-in parser, read-only."""
+
+
+def match(patterns: Array, proto: int, sport: int, dport: int, payload: bytes, length: int) -> list[int]:
+    """Parsers whose pattern fits, in the order of the rows, each once."""
+    found: list[int] = []
+    for pattern in patterns:
+        parser = int(pattern["parser"])
+        if parser not in found and _fits(pattern, proto, sport, dport, payload, length):
+            found.append(parser)
+    return found
+
+
+def _fits(pattern: Any, proto: int, sport: int, dport: int, payload: bytes, length: int) -> bool:
+    if int(pattern["proto"]) != proto or int(pattern["port"]) not in (0, sport, dport):
+        return False
+    longest = int(pattern["max_len"])
+    if length < int(pattern["min_len"]) or (longest and length > longest):
+        return False
+    for k in ("1", "2"):
+        size, offset = int(pattern["n" + k]), int(pattern["off" + k])
+        if not size:
+            continue
+        piece = payload[offset : offset + size]
+        if len(piece) < size:
+            return False
+        word = int.from_bytes(piece.ljust(8, b"\0"), "big")
+        if word & int(pattern["mask" + k]) != int(pattern["value" + k]):
+            return False
+    return _related(pattern, payload, length)
+
+
+def _related(pattern: Any, payload: bytes, length: int) -> bool:
+    kind, offset = int(pattern["rel"]), int(pattern["rel_off"])
+    if kind == 0:
+        return True
+    width = _REL_WIDTH[kind]
+    piece = payload[offset : offset + width]
+    order = "big" if kind in (_BE16, _BE32) else "little"
+    return len(piece) == width and int.from_bytes(piece, order) + int(pattern["rel_add"]) == length  # type: ignore[arg-type]
