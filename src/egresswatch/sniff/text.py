@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text from the wire, made safe to write and to show.
+
+Owns the one rule for every byte string that ends in an output: UTF-8 with replacement, control and
+direction-changing characters escaped, length capped; and the one rule for credentials in URLs:
+they are taken out before anything else sees the text. Never raises on any input.
+"""
+
+from __future__ import annotations
+
+import re
+
+NAME_LIMIT = 255
+"""Characters kept of a name."""
+TEXT_LIMIT = 512
+"""Characters kept of any other text."""
+
+
+def _escapes() -> dict[int, str]:
+    # A fixed table, not str.isprintable(): that follows the interpreter's Unicode version, and the
+    # same capture must give the same bytes on every machine.
+    unsafe = [
+        *range(0x20), *range(0x7F, 0xA0),      # C0, DEL, C1: terminal control
+        0xAD, 0x061C, 0x180E,                        # invisible
+        *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070),  # direction, separators
+        0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080),  # marks and tags
+    ]
+    table = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in unsafe}
+    return table | {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}
+
+
+_ESCAPES = _escapes()
+
+
+def printable(raw: bytes, limit: int = TEXT_LIMIT) -> str:
+    """``raw`` as one line of text that is safe in a terminal, a log and a table.
+
+    At most ``limit`` characters, counted after escaping; an escape is never cut in half.
+    """
+    # Four bytes are the most a character takes, so nothing beyond them can be kept.
+    return escaped(raw[: 4 * limit].decode("utf-8", "replace"), limit)
+
+
+def escaped(text: str, limit: int = TEXT_LIMIT) -> str:
+    """The same for text that is already decoded."""
+    if text.isascii() and text.isprintable():
+        return text[:limit]
+    text = text[:limit].encode("utf-8", "replace").decode("utf-8")  # lone surrogates
+    safe = text.translate(_ESCAPES)
+    if len(safe) <= limit:
+        return safe
+    kept: list[str] = []
+    room = limit
+    for character in text:
+        piece = _ESCAPES.get(ord(character), character)
+        room -= len(piece)
+        if room < 0:
+            break
+        kept.append(piece)
+    return "".join(kept)
+
+
+# Up to the last "@": a password may hold "/", "?" and "#" unescaped, and to lose the host of a URL
+# with an "@" in its path costs less than to keep a password.
+_USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]{0,31}:/{0,2}).*@", re.DOTALL)
+# Cameras also take credentials as parameters, in the query (user=..&password=..) or, Xiongmai
+# style, in the path (user=admin_password=secret_channel=1): the value goes, the name stays.
+_SECRET = re.compile(
+    r"((?:user|usr|username|login|account|pass|passwd|password|pwd|psw|token|ticket|auth|key|appkey"
+    r"|secret|sign|signature|sig|hmac|session|sessionid|sid|nonce|cnonce|response)=)"
+    r"(?:(?!_[A-Za-z]{1,16}=)[^&;/?#\s])*",
+    re.IGNORECASE,
+)
+
+
+def without_credentials(url: str) -> str:
+    """A URL without user, password and the values of parameters that carry secrets."""
+    return _SECRET.sub(r"\1", _USERINFO.sub(r"\1", url))
+
+
+def path_only(target: str) -> str:
+    """A request target without query, fragment and credentials."""
+    target = without_credentials(target)
+    for mark in "?#":
+        target = target.partition(mark)[0]
+    return target
