@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The decode kernel: one pass over a batch of frames, one PACKET row and one bucket each.
+
+Theory of operation: the link layer says where the network header is; the outermost IP header that
+is sound makes the row. When decode.decapsulate names the tunnel it carries, the packet inside is
+tried, and takes the row over only if its own IP header is sound: a broken inside never loses the
+outside. An ICMP error also leaves a QUOTE row: the key it speaks of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from egresswatch.decode.layout import PF_QUOTE, Bucket, Count
+from egresswatch.decode.link import (
+    K_BAD,
+    K_ENCRYPTED,
+    K_ETHERNET,
+    K_IP,
+    K_UNSUPPORTED,
+    is_tag,
+    link_header,
+    to_network_slow,
+)
+from egresswatch.decode.loads import be16, u8
+from egresswatch.decode.network import check_ip, write_ip
+from egresswatch.decode.tunnels import inner, is_tunnel
+from egresswatch.jit import inline, kernel
+
+B_ACCOUNTED = int(Bucket.accounted)
+B_NON_IP = int(Bucket.non_ip)
+B_L2 = int(Bucket.malformed_l2)
+B_L3 = int(Bucket.malformed_l3)
+B_UNSUPPORTED = int(Bucket.unsupported_linktype)
+C_TRUNCATED = int(Count.truncated_frames)
+C_LATE = int(Count.late_frames)
+C_OPENED = int(Count.opened_tunnels)
+C_UNOPENED = int(Count.unopened_tunnels)
+C_WIFI = int(Count.encrypted_wifi)
+C_BYTES = int(Count.ip_bytes)
+C_ICMP = int(Count.icmp_errors)
+MAX_DEPTH = 8
+
+
+@inline
+def _place_l2(row: Any, frame: Any, dst: Any, src: Any) -> None:
+    """MAC places as offsets from the frame (frames are far shorter than 2 GB)."""
+    row["mac"] = dst - frame if dst >= 0 else -1
+    row["mac_src"] = src - frame if src >= 0 else -1
+
+
+@kernel
+def _open_tunnels(
+    d: Any, frame: Any, proto: Any, l4: Any, pe: Any, wire_end: Any, wanted: Any, want_dup: Any,
+    row: Any, counts: Any,
+) -> Any:
+    """Follow wanted tunnels inwards while what is inside is sound; (protocol, L4, L4 end)."""
+    for _ in range(MAX_DEPTH):
+        if l4 < 0 or not is_tunnel(proto, wanted, row):
+            break
+        code, at = inner(d, proto, l4, pe, wanted)
+        if code == K_ETHERNET or code < 0x10000 or code != K_IP:
+            code, at, vlan, dst, src = to_network_slow(
+                d, np.int64(at), pe, np.int64(code), np.int64(0), np.int64(-1), np.int64(-1)
+            )
+        else:
+            code, at, vlan, dst, src = (
+                np.int64(code), np.int64(at), np.int64(0), np.int64(-1), np.int64(-1)
+            )
+        version = 0
+        if code == 0x0800 or code == 0x86DD or code == K_IP:
+            version = check_ip(d, at, pe, code)
+        if version == 0:
+            if proto != 17:
+                counts[C_UNOPENED] += 1
+            break
+        proto, l4, pe = write_ip(d, at, pe, wire_end, version, want_dup, row, counts)
+        row["vlan"] = vlan
+        if dst >= 0:
+            _place_l2(row, frame, dst, src)
+        counts[C_OPENED] += 1
+    return proto, l4, pe
+
+
+@inline
+def _is_icmp_error(d: Any, proto: Any, l4: Any, pe: Any) -> Any:
+    if l4 < 0 or pe - l4 < 28:
+        return False
+    kind = u8(d, l4)
+    if proto == 1:
+        return kind == 3 or kind == 11 or kind == 12 or kind == 4 or kind == 5
+    return proto == 58 and kind >= 1 and kind <= 4
+
+
+@kernel
+def _quote(d: Any, at: Any, pe: Any, scratch: Any, counts: Any, quote: Any) -> Any:
+    """Fill ``quote`` from the packet quoted at ``at``; False when it cannot be read."""
+    version = check_ip(d, at, pe, np.int64(K_IP))
+    if version == 0:
+        return False
+    write_ip(d, at, pe, pe, version, False, scratch, counts)
+    quote["a_hi"], quote["a_lo"] = scratch["a_hi"], scratch["a_lo"]
+    quote["b_hi"], quote["b_lo"] = scratch["b_hi"], scratch["b_lo"]
+    quote["meta"], quote["hash"] = scratch["meta"], scratch["hash"]
+    quote["side"], quote["shard"] = scratch["side"], scratch["shard"]
+    return True
+
+
+@kernel
+def decode(
+    d: Any, off: Any, cap: Any, wire: Any, ts: Any, link: Any, clock: Any, wanted: Any,
+    want_dup: Any, rows: Any, quotes: Any, scratch: Any, buckets: Any, counts: Any, scratch_counts: Any,
+    unsupported: Any,
+) -> Any:
+    """Decode ``len(off)`` frames into ``rows``; gives (packet clock after the last, quotes used).
+
+    ``d`` uint8 bytes; ``off, cap, wire, ts, link`` as in FrameBatch; ``clock`` int64 ns before the
+    batch; ``wanted`` tunnel bits; ``buckets, counts`` uint64 counters; ``unsupported`` uint64[65536]
+    frames by link type number that has no decoder.
+    """
+    nq = 0
+    for i in range(len(off)):
+        row = rows[i]
+        p = np.int64(off[i])
+        e = p + np.int64(cap[i])
+        wire_end = p + np.int64(wire[i])
+        if wire_end > e:
+            counts[C_TRUNCATED] += 1
+        else:
+            wire_end = e
+        when = np.int64(ts[i])
+        if when < clock:
+            counts[C_LATE] += 1
+        else:
+            clock = when
+        row["clock"] = clock
+        code, at, dst, src = link_header(d, p, e, np.int64(link[i]))
+        vlan = np.int64(0)
+        done = False
+        if code == K_ETHERNET and e - at >= 18:  # the common shape: at most one tag, then IP
+            kind = be16(d, at + 12)
+            if is_tag(kind):
+                vlan = np.int64(1) << 28 | (be16(d, at + 14) & 0xFFF) << 12
+                kind = be16(d, at + 16)
+                if kind == 0x0800 or kind == 0x86DD:
+                    code, dst, src, done = np.int64(kind), at, at + 6, True
+                    at += 18
+                else:
+                    vlan = np.int64(0)
+            elif kind == 0x0800 or kind == 0x86DD:
+                code, dst, src, done = np.int64(kind), at, at + 6, True
+                at += 14
+        if not done:
+            code, at, vlan, dst, src = to_network_slow(d, at, e, code, vlan, dst, src)
+        bucket = B_NON_IP
+        if code == 0x0800 or code == 0x86DD or code == K_IP:
+            version = check_ip(d, at, e, code)
+            if version == 0:
+                bucket = B_L3
+            else:
+                bucket = B_ACCOUNTED
+                proto, l4, pe = write_ip(d, at, e, wire_end, version, want_dup, row, counts)
+                row["vlan"] = vlan
+                _place_l2(row, p, dst, src)
+                if is_tunnel(proto, wanted, row):
+                    proto, l4, pe = _open_tunnels(
+                        d, p, proto, l4, pe, wire_end, wanted, want_dup, row, counts
+                    )
+                counts[C_BYTES] += np.uint64(row["ip_bytes"])
+                if (proto == 1 or proto == 58) and _is_icmp_error(d, proto, l4, pe):
+                    counts[C_ICMP] += 1
+                    kind = u8(d, l4)
+                    unreachable = kind == 3 if proto == 1 else kind == 1
+                    if unreachable and nq < len(quotes) and _quote(
+                        d, l4 + 8, pe, scratch[0], scratch_counts, quotes[nq]
+                    ):
+                        quotes[nq]["index"] = i
+                        nq += 1
+                        row["flags"] |= PF_QUOTE
+        elif code == K_BAD:
+            bucket = B_L2
+        elif code == K_UNSUPPORTED:
+            bucket = B_UNSUPPORTED
+            unsupported[np.int64(link[i])] += 1
+        elif code == K_ENCRYPTED:
+            counts[C_WIFI] += 1
+        row["bucket"] = bucket
+        buckets[bucket] += 1
+    return clock, nq
