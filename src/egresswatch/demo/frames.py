@@ -172,9 +172,7 @@ def tcp(
 ) -> bytes:
     """A TCP segment (RFC 9293); ``options`` must fill whole words."""
     words = (5 + len(options) // 4) << 4
-    head = struct.pack(
-        "!HHIIBBHHH", src.port, dst.port, seq % 2**32, ack % 2**32, words, flags, window, 0, 0
-    )
+    head = struct.pack("!HHIIBBHHH", src.port, dst.port, seq % 2**32, ack % 2**32, words, flags, window, 0, 0)
     head += options
     value = checksum(_pseudo(src.addr, dst.addr, TCP, len(head) + len(payload)) + head + payload)
     return head[:16] + struct.pack("!H", value) + head[18:] + payload
@@ -233,7 +231,11 @@ class Talk:
         return [*out, self.segment(1 - side)]
 
     def close(self, side: int = 0) -> list[bytes]:
-        return [self.segment(side, flags=FIN | ACK), self.segment(1 - side, flags=FIN | ACK), self.segment(side)]
+        return [
+            self.segment(side, flags=FIN | ACK),
+            self.segment(1 - side, flags=FIN | ACK),
+            self.segment(side),
+        ]
 
     def reset(self, side: int = 1) -> bytes:
         return self.segment(side, flags=RST | ACK)
@@ -247,7 +249,13 @@ def pcap_header(*, link: int = 1, snaplen: int = 262144, nano: bool = False, ord
 
 
 def pcap_record(
-    ts: int, data: bytes, *, snaplen: int = 262144, nano: bool = False, order: str = "<", wire: int | None = None
+    ts: int,
+    data: bytes,
+    *,
+    snaplen: int = 262144,
+    nano: bool = False,
+    order: str = "<",
+    wire: int | None = None,
 ) -> bytes:
     """One record; ``wire`` tells the length the frame had when it is not ``len(data)``."""
     seconds, rest = divmod(ts, NS)
@@ -257,7 +265,12 @@ def pcap_record(
 
 
 def pcap(
-    frames: Iterable[tuple[int, bytes]], *, link: int = 1, snaplen: int = 262144, nano: bool = False, order: str = "<"
+    frames: Iterable[tuple[int, bytes]],
+    *,
+    link: int = 1,
+    snaplen: int = 262144,
+    nano: bool = False,
+    order: str = "<",
 ) -> bytes:
     """A whole pcap capture of (time, frame)."""
     records = (pcap_record(ts, data, snaplen=snaplen, nano=nano, order=order) for ts, data in frames)

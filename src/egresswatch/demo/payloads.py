@@ -80,27 +80,35 @@ def client_hello(
     seed: str = "client",
     record: bool = True,
 ) -> bytes:
-    """A ClientHello; ``versions`` empty leaves supported_versions out (TLS 1.2), ``extra`` appends extensions."""
+    """A ClientHello; empty ``versions`` leaves supported_versions out (TLS 1.2), ``extra`` adds extensions."""
     extensions = b""
     if sni is not None:
         extensions += _extension(0, _block(2, b"\0" + _block(2, sni.encode())))  # RFC 6066 §3
     extensions += _extension(10, _block(2, struct.pack("!3H", 0x001D, 0x0017, 0x0018)))
     extensions += _extension(11, _block(1, b"\0"))
     if alpn:
-        extensions += _extension(16, _block(2, b"".join(_block(1, name.encode()) for name in alpn)))  # RFC 7301
+        extensions += _extension(
+            16, _block(2, b"".join(_block(1, name.encode()) for name in alpn))
+        )  # RFC 7301
     extensions += _extension(13, _block(2, struct.pack("!5H", 0x0403, 0x0804, 0x0401, 0x0503, 0x0501)))
     if versions:
         extensions += _extension(43, _block(1, b"".join(struct.pack("!H", v) for v in versions)))
-        extensions += _extension(51, _block(2, struct.pack("!H", 0x001D) + _block(2, noise(seed + "key", 32))))
+        extensions += _extension(
+            51, _block(2, struct.pack("!H", 0x001D) + _block(2, noise(seed + "key", 32)))
+        )
     body = struct.pack("!H", 0x0303) + noise(seed, 32) + _block(1, noise(seed + "session", 32))
-    body += _block(2, b"".join(struct.pack("!H", c) for c in ciphers)) + b"\1\0" + _block(2, extensions + extra)
+    body += (
+        _block(2, b"".join(struct.pack("!H", c) for c in ciphers)) + b"\1\0" + _block(2, extensions + extra)
+    )
     handshake = b"\1" + _block(3, body)
     return tls_record(22, handshake, 0x0301) if record else handshake
 
 
 def server_hello(*, seed: str = "server", cipher: int = 0x1301) -> bytes:
     """A TLS 1.3 server's first flight: ServerHello, ChangeCipherSpec, encrypted rest."""
-    extensions = _extension(43, b"\3\4") + _extension(51, struct.pack("!H", 0x001D) + _block(2, noise(seed, 32)))
+    extensions = _extension(43, b"\3\4") + _extension(
+        51, struct.pack("!H", 0x001D) + _block(2, noise(seed, 32))
+    )
     body = struct.pack("!H", 0x0303) + noise(seed + "random", 32) + _block(1, noise(seed + "id", 32))
     body += struct.pack("!HB", cipher, 0) + _block(2, extensions)
     flight = tls_record(22, b"\2" + _block(3, body)) + tls_record(20, b"\1")
@@ -156,7 +164,9 @@ def ntp(mode: int, ts: int) -> bytes:
     return struct.pack("!BBBbIII", 0x20 | mode, 2 if mode == 4 else 0, 6, -20, 0, 0, 0) + b"\0" * 24 + stamp
 
 
-def rtp(sequence: int, stamp: int, ssrc: int, payload: bytes, *, marker: bool = False, kind: int = 96) -> bytes:
+def rtp(
+    sequence: int, stamp: int, ssrc: int, payload: bytes, *, marker: bool = False, kind: int = 96
+) -> bytes:
     return struct.pack("!BBHII", 0x80, marker << 7 | kind, sequence % 65536, stamp % 2**32, ssrc) + payload
 
 
