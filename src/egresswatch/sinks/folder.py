@@ -33,6 +33,11 @@ def appear(path: Path) -> None:
         raise OutputError(f"cannot be written: {error.strerror}", path) from error
 
 
+def held_files(path: Path) -> list[str]:
+    """Names of another run's files in ``path``."""
+    return [name for name in OUTPUTS if (path / name).exists()]
+
+
 def prepare_out(path: Path, force: bool) -> None:
     """Make ``path`` a folder ready for a run; refuse one that holds another run's files.
 
@@ -45,7 +50,7 @@ def prepare_out(path: Path, force: bool) -> None:
         raise OutputError("is a file, not a folder. Nothing was read.", path) from None
     except OSError as error:
         raise OutputError(f"cannot be made: {error.strerror}. Nothing was read.", path) from error
-    held = [name for name in OUTPUTS if (path / name).exists()]
+    held = held_files(path)
     if held and not force:
         raise OutputError(
             f"holds files of another run ({', '.join(held)}). "
