@@ -17,6 +17,8 @@ TIMEOUT = 30_000_000_000
 Linux takes 30 s)."""
 MAX_SIZE = 65_535
 MAX_PIECES = 512
+PIECE_COST = 128
+"""What a piece costs beside its bytes, so that many small ones are bounded as well."""
 TCP, UDP = 6, 17
 
 Key = tuple[str, str, int, int, int | None]
@@ -118,8 +120,8 @@ class Defrag:
         datagram.starts.insert(at, start)
         datagram.pieces.insert(at, piece)
         datagram.ends.insert(at, end)
-        datagram.held += len(piece)
-        self._bytes += len(piece)
+        datagram.held += len(piece) + PIECE_COST
+        self._bytes += len(piece) + PIECE_COST
 
     @staticmethod
     def _covered(datagram: _Datagram) -> bool:

@@ -28,7 +28,7 @@ _RCODES = {
 }
 # Updates (5) and stateful operations (6) carry no question in their first section.
 _OPCODES = (0, 1, 2, 4)
-_STATED = ("A", "AAAA", "CNAME", "HTTPS", "SVCB")
+_STATED = (dnswire.A, dnswire.AAAA, dnswire.CNAME, dnswire.HTTPS, dnswire.SVCB)
 
 
 class DnsAnswer(NamedTuple):
@@ -98,10 +98,8 @@ def _unicast(payload: bytes) -> tuple[Item, ...] | None:
 def _answers(packet: Packet) -> tuple[Item, ...]:
     """One item per address or alias of the answer; one that says why when there is none."""
     items: list[Item] = []
+    told = [record for record in packet.answers if record.type in _STATED and record.text]
     for question in packet.questions[:MAX_QUESTIONS]:
-        if items and items[-1].value == question.name:
-            continue
-        told = [record for record in packet.answers if type_name(record.type) in _STATED and record.text]
         if not told:
             items.append(Item("dns_answer", question.name, _nothing(packet, question.type)))
             continue

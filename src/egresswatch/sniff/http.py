@@ -17,7 +17,8 @@ Parsed = tuple[Verdict, tuple[Item, ...], int]
 
 _NOT_MINE: Parsed = (Verdict.NOT_MINE, (), 0)
 _NEED_MORE: Parsed = (Verdict.NEED_MORE, (), 0)
-_REQUEST = re.compile(rb"([A-Z][A-Z\-_]{1,23}) +(\S.*?) +HTTP/(\d)\.(\d)\s*", re.DOTALL)
+_METHOD = re.compile(rb"[A-Z][A-Z\-_]{1,23}")
+_VERSION = re.compile(rb"HTTP/\d\.\d")
 _STATUS = re.compile(rb"HTTP/\d\.\d +(\d{3})(?: .*)?", re.DOTALL)
 _BEGIN = re.compile(rb"[A-Z][A-Z\-_]{0,23}(?: |\Z)|HTTP(?:/|\Z)")
 
@@ -30,17 +31,20 @@ def parse(buf: bytes, m: Message) -> Parsed:
     line = headers.start_line(buf)
     if line is None:
         return _NOT_MINE if final or len(buf) >= headers.MAX_START else _NEED_MORE
-    request, status = _REQUEST.fullmatch(line), _STATUS.fullmatch(line)
-    if request is None and status is None:
+    # Targets with blanks in them are sent by devices, so the version is what stands last.
+    method, _, rest = line.partition(b" ")
+    target, _, version = rest.rstrip().rpartition(b" ")
+    request = bool(_METHOD.fullmatch(method) and target and _VERSION.fullmatch(version))
+    status = _STATUS.fullmatch(line)
+    if not request and status is None:
         return _NOT_MINE
     head = headers.read(buf, final=final)
     if head is None:
         return _NEED_MORE
-    if request is not None:
-        items = _request(head, request[1], request[2])
+    if status is None:
+        items = _request(head, method, target.strip())
         body = headers.content_length(head)
     else:
-        assert status is not None
         items = _response(head, status[1])
         # 1xx, 204 and 304 have no body, whatever they announce (RFC 9112 §6.3).
         body = 0 if status[1][:1] == b"1" or status[1] in (b"204", b"304") else headers.content_length(head)
@@ -48,7 +52,7 @@ def parse(buf: bytes, m: Message) -> Parsed:
 
 
 def _request(head: headers.Head, method: bytes, target: bytes) -> tuple[Item, ...]:
-    detail = f"{printable(method)} {path_only(printable(target, headers.MAX_START))}"[:TEXT_LIMIT]
+    detail = f"{printable(method)} {path_only(target)}"
     items: list[Item] = []
     host = head.get(b"host")
     if host:

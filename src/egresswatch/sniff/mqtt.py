@@ -39,6 +39,8 @@ def _connect(buf: bytes) -> Parsed:
         return (Verdict.NOT_MINE if buf else Verdict.NEED_MORE), (), 0
     length, at = _varint(buf, 1)
     end = at + length
+    if not any(name.startswith(buf[at : at + 2]) for name in (b"\x00\x04", b"\x00\x06")):
+        return Verdict.NOT_MINE, (), 0
     name, at = _field(buf, at)
     _need(buf, at + 4)
     version = _PROTOCOLS.get((name, buf[at] & ~_BRIDGE))

@@ -11,7 +11,7 @@ import re
 
 from egresswatch.records import Item, Message, Verdict
 from egresswatch.sniff import headers
-from egresswatch.sniff.text import NAME_LIMIT, TEXT_LIMIT, printable, without_credentials
+from egresswatch.sniff.text import NAME_LIMIT, TEXT_LIMIT, printable, url
 
 Parsed = tuple[Verdict, tuple[Item, ...], int]
 
@@ -62,8 +62,7 @@ def _interleaved(buf: bytes) -> int:
 
 
 def _request(head: headers.Head, method: bytes, target: bytes) -> tuple[Item, ...]:
-    url = without_credentials(printable(target, headers.MAX_START))[:TEXT_LIMIT]
-    items = [Item("rtsp_request", url, printable(method))]
+    items = [Item("rtsp_request", url(target), printable(method))]
     agent = head.get(b"user-agent")
     if agent:
         items.append(Item("rtsp_user_agent", printable(agent, TEXT_LIMIT), ""))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from egresswatch.records import Item, Message
 from egresswatch.sniff import headers
-from egresswatch.sniff.text import NAME_LIMIT, TEXT_LIMIT, printable, without_credentials
+from egresswatch.sniff.text import NAME_LIMIT, TEXT_LIMIT, printable, url
 
 _STARTS = {b"NOTIFY": "notify", b"M-SEARCH": "search", b"HTTP/1.": "response"}
 # Fields told, per message; of the first group the first one present, as the others repeat it.
@@ -44,4 +44,4 @@ def _where(head: headers.Head) -> str:
     place = head.get(b"location")
     if not place:
         return ""
-    return " at " + without_credentials(printable(place, headers.MAX_START))[:NAME_LIMIT]
+    return f" at {url(place, NAME_LIMIT)}"

@@ -31,14 +31,28 @@ def _escapes() -> dict[int, str]:
 
 _ESCAPES = _escapes()
 
+# What looks like one character of the first UTF-8 (RFC 2279: up to six bytes, surrogates, overlong
+# forms) but must not be one is one replacement, as tshark shows it; Python would give one per byte.
+_ILL_FORMED = re.compile(
+    rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]?|\xed[\xa0-\xbf][\x80-\xbf]?"
+    rb"|\xf0[\x80-\x8f][\x80-\xbf]{0,2}|\xf4[\x90-\xbf][\x80-\xbf]{0,2}"
+    rb"|[\xf5-\xf7][\x80-\xbf]{1,3}|[\xf8-\xfb][\x80-\xbf]{1,4}|[\xfc\xfd][\x80-\xbf]{1,5}"
+)
+_REPLACEMENT = "\ufffd".encode()
+
 
 def printable(raw: bytes, limit: int = TEXT_LIMIT) -> str:
     """``raw`` as one line of text that is safe in a terminal, a log and a table.
 
     At most ``limit`` characters, counted after escaping; an escape is never cut in half.
     """
-    # Four bytes are the most a character takes, so nothing beyond them can be kept.
-    return escaped(raw[: 4 * limit].decode("utf-8", "replace"), limit)
+    # Six bytes are the most that become one character, so nothing beyond them can be kept.
+    raw = raw[: 6 * limit]
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = _ILL_FORMED.sub(_REPLACEMENT, raw).decode("utf-8", "replace")
+    return escaped(text, limit)
 
 
 def escaped(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -78,9 +92,14 @@ def without_credentials(url: str) -> str:
     return _SECRET.sub(r"\1", _USERINFO.sub(r"\1", url))
 
 
-def path_only(target: str) -> str:
+def url(raw: bytes, limit: int = TEXT_LIMIT) -> str:
+    """A URL from the wire, without credentials (taken out before it is cut, so no half of one stays)."""
+    return without_credentials(printable(raw, len(raw) * 10))[:limit]
+
+
+def path_only(raw: bytes, limit: int = TEXT_LIMIT) -> str:
     """A request target without query, fragment and credentials."""
-    target = without_credentials(target)
+    target = url(raw, len(raw) * 10)
     for mark in "?#":
         target = target.partition(mark)[0]
-    return target
+    return target[:limit]

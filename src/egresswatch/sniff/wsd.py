@@ -11,7 +11,7 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 from egresswatch.records import Item, Message
-from egresswatch.sniff.text import NAME_LIMIT, TEXT_LIMIT, escaped, printable, without_credentials
+from egresswatch.sniff.text import NAME_LIMIT, TEXT_LIMIT, printable, url
 
 MAX_SCOPES = 64
 MAX_ELEMENTS = 16
@@ -37,8 +37,7 @@ def parse(m: Message) -> tuple[Item, ...] | None:
             items.append(Item("wsd_types", printable(b" ".join(text.split()), TEXT_LIMIT), action))
     for text in dict.fromkeys(_elements(payload, b"XAddrs")):
         if text:
-            urls = [without_credentials(escaped(url.decode("utf-8", "replace"))) for url in text.split()]
-            items.append(Item("wsd_address", " ".join(urls)[:TEXT_LIMIT], action))
+            items.append(Item("wsd_address", " ".join(map(url, text.split()))[:TEXT_LIMIT], action))
     return tuple(items)
 
 
