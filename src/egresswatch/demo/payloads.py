@@ -80,7 +80,7 @@ def client_hello(
     seed: str = "client",
     record: bool = True,
 ) -> bytes:
-    """A ClientHello; empty ``versions`` leaves supported_versions out (TLS 1.2), ``extra`` adds extensions."""
+    """A ClientHello; no ``versions``: no supported_versions (TLS 1.2); ``extra`` adds extensions."""
     extensions = b""
     if sni is not None:
         extensions += _extension(0, _block(2, b"\0" + _block(2, sni.encode())))  # RFC 6066 §3
