@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sniff stage: handed-up packets in, names and other items out.
+
+Owns which parser reads what (three tables below), the streams and handshakes that are being read, and
+what is known of each flow so far. The packet path decides what is handed up; the engine never asks for
+more than that, and says with ``done`` when it wants less.
+
+Bounds: flows being read (``max_flows``), flows of which only packets before the start were seen, flows
+with facts, bytes of one side (``flow_bytes``) and of all. What does not fit is not read and is counted
+in ``shed`` by reason. A parser that fails on a packet is a defect of ours, but the packet came from the
+network: it is counted (``parser_errors``) and reading goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar
+
+from egresswatch.records import RECOGNISER_BASE, Array, FlowInfo, Item, Message, Parser, Verdict
+from egresswatch.sniff import dhcp, dns, dtls, http, mqtt, probes, quic, rtsp, sip, ssdp, stun, tls, wsd
+from egresswatch.sniff.defrag import Defrag
+from egresswatch.sniff.reassembly import Segment, Stream
+
+Parsed = tuple[Verdict, tuple[Item, ...], int]
+StreamParser = Callable[[bytes, Message], Parsed]
+DatagramParser = Callable[[Message], tuple[Item, ...] | None]
+Connection = quic.Connection | dtls.Connection
+R = TypeVar("R")
+
+_STREAMS: Final[dict[int, StreamParser]] = {
+    Parser.DNS_TCP: dns.parse_tcp,
+    Parser.TLS: tls.parse,
+    Parser.HTTP: http.parse,
+    Parser.RTSP: rtsp.parse,
+    Parser.SIP: sip.parse_stream,
+    Parser.STUN: stun.parse_stream,
+    Parser.MQTT: mqtt.parse,
+}
+_DATAGRAMS: Final[dict[int, DatagramParser]] = {
+    Parser.DNS: dns.parse,
+    Parser.MDNS: dns.parse_mdns,
+    Parser.DHCP: dhcp.parse,
+    Parser.SSDP: ssdp.parse,
+    Parser.WSD: wsd.parse,
+    Parser.SIP: sip.parse,
+    Parser.STUN: stun.parse,
+}
+_CONNECTIONS: Final[dict[int, type[quic.Connection] | type[dtls.Connection]]] = {
+    Parser.QUIC: quic.Connection,
+    Parser.DTLS: dtls.Connection,
+}
+_SERVICES: Final[dict[int, str]] = {
+    Parser.DNS: "dns", Parser.DNS_TCP: "dns", Parser.MDNS: "mdns", Parser.TLS: "tls", Parser.QUIC: "quic",
+    Parser.HTTP: "http", Parser.RTSP: "rtsp", Parser.DHCP: "dhcp", Parser.SSDP: "ssdp",
+    Parser.WSD: "ws-discovery", Parser.SIP: "sip", Parser.STUN: "stun", Parser.MQTT: "mqtt", Parser.DTLS: "dtls",
+}  # fmt: skip
+_NAME_SOURCES: Final = {"tls_sni": ("sni", 3), "quic_sni": ("quic", 2), "http_host": ("http", 1)}
+_NAME_RANK: Final = dict(_NAME_SOURCES.values())
+
+_FAILED: Final[Parsed] = (Verdict.NOT_MINE, (), 0)
+_TCP, _LLMNR_PORT = 6, 5355
+_MAX_BYTES = 64 << 20
+"""Payload held over all flows."""
+_SEGMENT = 64 << 10
+"""What one packet can bring beyond the budget of a side."""
+_MAX_PROTOCOLS = 8
+"""Recognisers told per flow."""
+
+
+class _Reading:
+    """A flow being read: its two streams, or its handshake."""
+
+    __slots__ = ("connection", "matched", "streams")
+
+    def __init__(self) -> None:
+        self.streams: list[Stream | None] = [None, None]
+        self.connection: Connection | None = None
+        self.matched = [False, False]
+
+
+class Engine:
+    """Feeds every parser; one per run."""
+
+    def __init__(self, max_flows: int, flow_bytes: int, patterns: Array) -> None:
+        self._max_flows = max_flows
+        self._side_bytes = flow_bytes + _SEGMENT
+        self._max_infos = 16 * max_flows
+        self._max_waiting = max(1, max_flows // 4)
+        self._patterns = patterns
+        self._readings: dict[int, _Reading] = {}
+        self._waiting: dict[int, None] = {}
+        self._infos: dict[int, FlowInfo] = {}
+        self._done: set[int] = set()
+        self._defrag = Defrag()
+        self._held = 0
+        self._shed = {"flows": 0, "waiting_flows": 0, "infos": 0, "bytes": 0, "parser_errors": 0}
+
+    @property
+    def shed(self) -> dict[str, int]:
+        """What was not read, by reason; always the same keys."""
+        counts = self._defrag.counts
+        return self._shed | {f"fragments_{reason}": counts[reason] for reason in ("refused", "shed", "timeouts")}
+
+    @property
+    def held(self) -> int:
+        """Bytes of payload kept at this moment (without IP fragments)."""
+        return self._held
+
+    def feed(self, m: Message) -> list[Item]:
+        """Everything that this packet completes, in the order of the wire."""
+        if m.parser >= RECOGNISER_BASE:
+            return self._recognised(m)
+        if m.parser == Parser.FRAGMENT:
+            return self._fragment(m)
+        if m.proto == _TCP:
+            return self._segment(m)
+        if m.parser in _CONNECTIONS:
+            return self._handshake(m)
+        return self._datagram(m)
+
+    def info(self, flow: int) -> FlowInfo | None:
+        """What was read on a flow so far; None when nothing was."""
+        return self._infos.get(flow)
+
+    def done(self, flow: int) -> bool:
+        """Nothing more is wanted from this flow."""
+        return flow in self._done
+
+    def end(self, flow: int) -> None:
+        """The flow is over: forget it."""
+        self._release(flow)
+        self._infos.pop(flow, None)
+        self._done.discard(flow)
+
+    # --- ways in --------------------------------------------------------------------------------
+    def _recognised(self, m: Message) -> list[Item]:
+        info = self._info(m)
+        name = str(m.parser - RECOGNISER_BASE)
+        if info is None or name in info.protocols or len(info.protocols) >= _MAX_PROTOCOLS:
+            return []
+        info.protocols += (name,)
+        return [Item("p2p", name, "", m.parser - RECOGNISER_BASE)]
+
+    def _fragment(self, m: Message) -> list[Item]:
+        whole = self._guard(self._defrag.feed, m, None)
+        if whole is None:
+            return []
+        wanted = probes.match(
+            self._patterns, whole.proto, whole.sport, whole.dport, whole.payload, whole.length
+        )
+        if not wanted and whole.proto == _TCP:
+            return self._segment(whole._replace(parser=Parser.PENDING, start=False))
+        return [item for parser in wanted for item in self.feed(whole._replace(parser=parser, start=True))]
+
+    def _datagram(self, m: Message) -> list[Item]:
+        parse = _DATAGRAMS.get(m.parser)
+        found = self._guard(parse, m, None) if parse else None
+        return [] if found is None else self._learn(m, m.parser, found)
+
+    def _handshake(self, m: Message) -> list[Item]:
+        reading = self._readings.get(m.flow)
+        if reading is None and m.start and m.flow not in self._done:
+            reading = self._open(m)
+        if reading is None:
+            return []
+        if type(reading.connection) is not _CONNECTIONS[m.parser]:
+            reading.connection = _CONNECTIONS[m.parser]()
+        connection = reading.connection
+        before = connection.held
+        found = self._guard(connection.feed, m, None)
+        self._held += connection.held - before
+        if connection.done:
+            self._finish(m.flow)
+        elif self._held > _MAX_BYTES:
+            self._shed["bytes"] += 1
+            self._release(m.flow)
+        return [] if found is None else self._learn(m, m.parser, found)
+
+    def _segment(self, m: Message) -> list[Item]:
+        if m.start and m.parser not in _STREAMS:
+            return self._datagram(m)
+        reading = self._readings.get(m.flow)
+        if reading is None:
+            if m.flow in self._done and not m.start:
+                return []
+            reading = self._open(m)
+            if reading is None:
+                return []
+        if m.start:
+            self._waiting.pop(m.flow, None)
+        stream = reading.streams[m.side]
+        if stream is None:
+            stream = reading.streams[m.side] = Stream()
+        before = stream.held
+        items: list[Item] = []
+        if stream.add(Segment(m.seq, m.payload, m.length, m.start, m.parser)):
+            items = self._read(reading, stream, m)
+        self._held += stream.held - before
+        if stream.held > self._side_bytes or self._held > _MAX_BYTES:
+            self._shed["bytes"] += 1
+            self._held -= stream.held
+            stream.drop()
+        if stream.parser == Parser.TLS and _spoken(reading):
+            self._finish(m.flow)
+        return items
+
+    # --- reading --------------------------------------------------------------------------------
+    def _read(self, reading: _Reading, stream: Stream, m: Message) -> list[Item]:
+        """Messages from the front of a stream until it has no whole one left."""
+        items: list[Item] = []
+        parse = _STREAMS[stream.parser]
+        # a parser sees from the message whether more bytes can come: true of the stream, not of this packet
+        m = m._replace(length=len(m.payload) + stream.cut)
+        while stream.buffer:
+            verdict, found, used = self._guard(partial(parse, bytes(stream.buffer)), m, _FAILED)
+            if verdict is Verdict.MATCH:
+                reading.matched[m.side] = True
+                items += self._learn(m, stream.parser, found)
+            elif verdict is Verdict.NEED_MORE and not stream.cut:
+                break
+            if verdict is not Verdict.MATCH or used <= 0:
+                stream.drop()
+                break
+            stream.consume(used)
+        if stream.cut:
+            stream.drop()
+        return items
+
+    def _guard(self, function: Callable[[Message], R], m: Message, otherwise: R) -> R:
+        try:
+            return function(m)
+        except Exception:  # noqa: BLE001 - hostile bytes must not end the run; tests hold this at 0
+            self._shed["parser_errors"] += 1
+            return otherwise
+
+    def _learn(self, m: Message, parser: int, items: tuple[Item, ...]) -> list[Item]:
+        info = self._info(m)
+        if info is not None:
+            if not info.service:
+                llmnr = parser == Parser.MDNS and _LLMNR_PORT in (m.sport, m.dport)
+                info.service = "llmnr" if llmnr else _SERVICES[parser]
+            for item in items:
+                _note(info, item)
+        return list(items)
+
+    # --- bookkeeping ----------------------------------------------------------------------------
+    def _info(self, m: Message) -> FlowInfo | None:
+        info = self._infos.get(m.flow)
+        if info is None:
+            if len(self._infos) >= self._max_infos:
+                self._shed["infos"] += 1
+                return None
+            info = self._infos[m.flow] = FlowInfo()
+        return info
+
+    def _open(self, m: Message) -> _Reading | None:
+        """Begin to read a flow, if there is room."""
+        self._done.discard(m.flow)
+        if not m.start and len(self._waiting) >= self._max_waiting:
+            self._shed["waiting_flows"] += 1
+            self._release(next(iter(self._waiting)))
+        if len(self._readings) >= self._max_flows:
+            self._shed["flows"] += 1
+            return None
+        reading = self._readings[m.flow] = _Reading()
+        if not m.start:
+            self._waiting[m.flow] = None
+        return reading
+
+    def _finish(self, flow: int) -> None:
+        self._release(flow)
+        if len(self._done) < self._max_infos:
+            self._done.add(flow)
+
+    def _release(self, flow: int) -> None:
+        """Give back what reading a flow holds; what is known of it stays."""
+        self._waiting.pop(flow, None)
+        reading = self._readings.pop(flow, None)
+        if reading is None:
+            return
+        held = (*reading.streams, reading.connection)
+        self._held -= sum(part.held for part in held if part is not None)
+
+
+def _spoken(reading: _Reading) -> bool:
+    """Have both sides shown their handshake and gone over to encryption?"""
+    both = zip(reading.streams, reading.matched, strict=True)
+    return all(stream is not None and stream.idle and matched for stream, matched in both)
+
+
+def _note(info: FlowInfo, item: Item) -> None:
+    """Keep the first JA4 and the best name: SNI before QUIC before HTTP."""
+    if item.kind == "ja4" and not info.ja4:
+        info.ja4 = item.value
+    source, rank = _NAME_SOURCES.get(item.kind, ("none", 0))
+    if rank > _NAME_RANK.get(info.server_name_source, 0):
+        name = _host(item.value) if source == "http" else item.value
+        if name:
+            info.server_name, info.server_name_source = name, source
+
+
+def _host(value: str) -> str:
+    """A Host header without its port (RFC 9110 §7.2)."""
+    host, colon, port = value.rpartition(":")
+    return (host if colon and port.isdigit() and not host.endswith(":") else value).lower().strip("[]")
