@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pack of rules -> the immutable ``MatchTables``.
+
+Owns the order of results (rule id breaks ties, so the same pack always answers the same), the
+numbering of payload recognisers (by rule id) and the content digest. Deprecated rules keep their
+entry in ``rules`` and match nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from egresswatch.records import PATTERN, RECOGNISER_BASE, Array
+from egresswatch.rules import payload as payloads
+from egresswatch.rules.model import FingerprintRule, Oui, OuiGroup, Pack, Rule, Vendor
+from egresswatch.rules.tables import MatchTables, Rules, Wildcard
+
+WAY_ORDER = {"equals": 0, "prefix": 1, "suffix": 1, "contains": 2}
+CONFIDENCE_ORDER = {"high": 0, "medium": 1, "low": 2}
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def compile_pack(pack: Pack) -> MatchTables:
+    """``pack`` as look-up tables."""
+    rules = sorted(pack.rules, key=lambda rule: rule.id)
+    active = [rule for rule in rules if rule.status != "deprecated"]
+    full_names: dict[str, list[Rule]] = defaultdict(list)
+    wildcards: dict[str, list[Wildcard]] = defaultdict(list)
+    suffixes: dict[str, list[Rule]] = defaultdict(list)
+    ports: dict[tuple[int, int], list[Rule]] = defaultdict(list)
+    for rule in active:
+        for name in rule.match.domains:
+            suffixes[name].append(rule)
+        for name in rule.match.full_domains:
+            label, _, parent = name.partition(".")
+            if "*" in label:
+                prefix, _, suffix = label.partition("*")
+                wildcards[parent].append(Wildcard(prefix, suffix, (rule,)))
+            else:
+                full_names[name].append(rule)
+        for span in rule.match.ports:
+            for port in range(span.first, span.last + 1):
+                ports[(span.proto, port)].append(rule)
+    recognisers = tuple(rule for rule in active if rule.match.payload)
+    return MatchTables(
+        version=pack.version,
+        digest=digest(pack),
+        rules=MappingProxyType({rule.id: rule for rule in rules}),
+        patterns=_patterns(recognisers),
+        full_names=_frozen(full_names),
+        wildcards=_frozen(
+            # the longer the fixed ends, the more specific
+            {k: sorted(v, key=lambda w: -len(w.prefix) - len(w.suffix)) for k, v in wildcards.items()}
+        ),
+        suffixes=_frozen(suffixes),
+        nets=_nets(active),
+        ports=_frozen(ports),
+        recognisers=recognisers,
+        vendors=MappingProxyType({vendor.id: vendor for vendor in pack.vendors}),
+        ouis=_ouis(pack.ouis),
+        fingerprint_rules=_fingerprints(pack.fingerprints),
+    )
+
+
+def digest(pack: Pack) -> str:
+    """sha256 over the pack's facts in canonical form; file names, lines and comments do not count."""
+    canonical = {
+        "version": pack.version,
+        "rules": [_bare(rule) for rule in sorted(pack.rules, key=lambda rule: rule.id)],
+        "vendors": [_bare(vendor) for vendor in sorted(pack.vendors, key=lambda vendor: vendor.id)],
+        "ouis": sorted(
+            [*_oui_key(group.oui), sorted(group.prefixes), sorted(group.references)] for group in pack.ouis
+        ),
+        "fingerprints": [_bare(rule) for rule in sorted(pack.fingerprints, key=lambda rule: rule.fingerprint.id)],
+    }
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=bytes.hex)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bare(item: Rule | Vendor | FingerprintRule) -> dict[str, Any]:
+    values = asdict(item)
+    for name in ("path", "line"):
+        values.pop(name)
+    for name in ("match_examples", "no_match_examples"):
+        for example in values.get(name, ()):
+            if isinstance(example, dict):
+                del example["line"]
+    return values
+
+
+def _oui_key(oui: Oui) -> tuple[str, str, str]:
+    return oui.vendor, oui.registrant, oui.relevance
+
+
+def _frozen(table: Mapping[K, Iterable[V]]) -> Mapping[K, tuple[V, ...]]:
+    return MappingProxyType({key: tuple(values) for key, values in table.items()})
+
+
+def _patterns(recognisers: tuple[Rule, ...]) -> Array:
+    blocks = [
+        payloads.rows(payload, RECOGNISER_BASE + index)
+        for index, rule in enumerate(recognisers)
+        for payload in rule.match.payload
+    ]
+    table: Array = np.concatenate(blocks) if blocks else np.zeros(0, PATTERN)
+    table.flags.writeable = False
+    return table
+
+
+def _nets(rules: Iterable[Rule]) -> Mapping[int, tuple[tuple[int, Mapping[int, Rules]], ...]]:
+    found: dict[int, dict[int, dict[int, list[Rule]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for rule in rules:
+        for text in rule.match.nets:
+            net = ipaddress.ip_network(text)
+            number = int(net.network_address) >> (net.max_prefixlen - net.prefixlen)
+            found[net.version][net.prefixlen][number].append(rule)
+    return MappingProxyType(
+        {
+            version: tuple((length, _frozen(tables[length])) for length in sorted(tables, reverse=True))
+            for version, tables in found.items()
+        }
+    )
+
+
+def _ouis(groups: Iterable[OuiGroup]) -> tuple[tuple[int, Mapping[int, Oui]], ...]:
+    tables: dict[int, dict[int, Oui]] = {}
+    for group in groups:
+        for bits, value in group.prefixes:
+            tables.setdefault(bits, {})[value] = group.oui
+    return tuple((48 - bits, MappingProxyType(tables[bits])) for bits in sorted(tables, reverse=True))
+
+
+def _fingerprints(rules: Iterable[FingerprintRule]) -> Mapping[str, tuple[FingerprintRule, ...]]:
+    kinds: dict[str, list[FingerprintRule]] = defaultdict(list)
+    for rule in rules:
+        kinds[rule.fingerprint.kind].append(rule)
+    for found in kinds.values():
+        found.sort(
+            key=lambda rule: (
+                CONFIDENCE_ORDER[rule.fingerprint.confidence],
+                WAY_ORDER[rule.way],
+                -max(map(len, rule.values)),
+                rule.fingerprint.id,
+            )
+        )
+    return _frozen(kinds)

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rule folders -> ``Pack``: the only place that knows YAML, and a strict one.
+
+Only ``true`` and ``false`` are booleans and only digits are numbers (``NO``, ``12:34:56`` and dates
+stay texts); a key given twice, an unknown field, an alias, a tag or a second document is a mistake
+with its place. All mistakes of a run are told at once, and then nothing is loaded. Within a folder
+an id may stand once; a later folder replaces what an earlier one says under the same id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from egresswatch.errors import RuleError
+from egresswatch.rules import schema
+from egresswatch.rules.compile import compile_pack
+from egresswatch.rules.model import FingerprintRule, OuiGroup, Pack, Rule, RulePackError, Vendor
+from egresswatch.rules.nodes import Fields, Node, Notes
+from egresswatch.rules.tables import MatchTables
+
+MAX_FILE = 4 << 20
+MAX_DEPTH = 32
+READERS: dict[str, Callable[[Node, str, Notes], Any]] = {
+    "rules": schema.read_rule,
+    "vendors": schema.read_vendor,
+    "ouis": schema.read_ouis,
+    "fingerprints": schema.read_fingerprint,
+}
+TOP_FIELDS = ("pack", *READERS)
+PACK_FIELDS = ("format", "version")
+FORMAT = 1
+
+
+class _Loader(yaml.CSafeLoader):
+    """CSafeLoader with three implicit types; texts stay texts."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|false", "tf"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("null", r"~|null|", ["~", "n", ""]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "tag:yaml.org,2002:str": str,
+    "tag:yaml.org,2002:bool": "true".__eq__,
+    "tag:yaml.org,2002:int": lambda text: int(text[:20]),
+    "tag:yaml.org,2002:null": lambda _: None,
+}
+
+
+def builtin_path() -> Path:
+    """The pack that ships with egresswatch: inside the installed package, or ``rules/`` of a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "_rules"
+    return installed if installed.is_dir() else package.parent.parent / "rules"
+
+
+def load_tables(paths: Sequence[Path] = (), builtin: bool = True) -> MatchTables:
+    """Read, check and compile: the built-in pack first, then ``paths`` in order (folders or files).
+
+    Raises RulePackError (a RuleError) with every mistake of every file.
+    """
+    return compile_pack(load_pack(paths, builtin))
+
+
+def load_pack(paths: Sequence[Path] = (), builtin: bool = True) -> Pack:
+    """What the files say, merged: later folders replace rules, makers and fingerprints by id."""
+    notes = Notes()
+    roots = ([builtin_path()] if builtin else []) + [Path(path) for path in paths]
+    merged: dict[str, dict[object, Any]] = {name: {} for name in READERS}
+    versions: list[str] = []
+    for number, root in enumerate(roots):
+        found = _read_root(root, notes, "rules" if builtin and number == 0 else str(root))
+        versions += [version for version in found.pop("pack", []) if version]
+        for name, items in found.items():
+            _merge(merged[name], items, notes)
+    if notes.errors:
+        raise RulePackError(tuple(notes.errors))
+    rules: list[Rule] = list(merged["rules"].values())
+    vendors: list[Vendor] = list(merged["vendors"].values())
+    ouis: list[OuiGroup] = list(merged["ouis"].values())
+    fingerprints: list[FingerprintRule] = list(merged["fingerprints"].values())
+    return Pack("+".join(versions) or "none", tuple(rules), tuple(vendors), tuple(ouis), tuple(fingerprints))
+
+
+def _merge(known: dict[object, Any], items: list[Any], notes: Notes) -> None:
+    """Later roots replace; twice within one root is a mistake."""
+    here: dict[object, Any] = {}
+    for item in items:
+        key = _key(item)
+        first = here.setdefault(key, item)
+        if first is not item and not isinstance(item, OuiGroup):
+            notes.add(item.path, item.line, f"{key}: is already defined at {first.path}:{first.line}")
+        elif first is not item:
+            notes.add(item.path, item.line, f"{item.oui.vendor}: this registrant is already at {first.path}:{first.line}")
+    known.update(here)
+
+
+def _key(item: Rule | Vendor | OuiGroup | FingerprintRule) -> object:
+    if isinstance(item, FingerprintRule):
+        return item.fingerprint.id
+    return item.oui if isinstance(item, OuiGroup) else item.id
+
+
+def _read_root(root: Path, notes: Notes, shown: str) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {"pack": [], **{name: [] for name in READERS}}
+    if not root.exists():
+        raise RuleError("no such rule folder or file", shown)
+    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix in (".yaml", ".yml"))
+    if not files:
+        raise RuleError("no rule files (*.yaml) in this folder", shown)
+    for file in files:
+        name = shown if file == root else f"{shown}/{file.relative_to(root).as_posix()}"
+        node = _document(file, name, notes)
+        if node is not None:
+            _read_file(node, name, notes, found)
+    return found
+
+
+def _read_file(node: Node, name: str, notes: Notes, found: dict[str, list[Any]]) -> None:
+    top = Fields(node, name, notes, "", TOP_FIELDS)
+    for section in top.table:
+        if section == "pack":
+            pack = Fields(top.table["pack"], name, notes, "pack", PACK_FIELDS)
+            if pack.number("format", 1, 999, default=FORMAT) != FORMAT:
+                pack.error(pack.line, f"format is newer than this egresswatch reads ({FORMAT})")
+            found["pack"].append(pack.text("version", pattern=r"[0-9A-Za-z.-]{1,40}", form="2026.11"))
+        elif section in READERS:
+            found[section] += [READERS[section](item, name, notes) for item in top.items(section)]
+
+
+def _document(file: Path, name: str, notes: Notes) -> Node | None:
+    """The file's one document, or None after noting why not."""
+    try:
+        if file.stat().st_size > MAX_FILE:
+            raise RuleError(f"is larger than {MAX_FILE >> 20} MiB", name)
+        text = file.read_text(encoding="utf-8")
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+        finally:
+            loader.dispose()
+        if root is None:
+            raise RuleError("is empty", name)
+        return _value(root, name, notes, set(), 0)
+    except RuleError as error:
+        notes.errors.append(error)
+    except OSError as error:
+        notes.errors.append(RuleError(f"cannot be read: {error.strerror}", name))
+    except UnicodeDecodeError:
+        notes.errors.append(RuleError("is not UTF-8 text", name))
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        problem = str(getattr(error, "problem", None) or "cannot be read as YAML").replace("'", '"')
+        notes.errors.append(RuleError(f"not YAML: {problem}", name, mark.line + 1 if mark else None))
+    return None
+
+
+def _value(node: yaml.Node, name: str, notes: Notes, seen: set[int], depth: int) -> Node:
+    line = node.start_mark.line + 1
+    if id(node) in seen:
+        raise RuleError("anchors and aliases are not allowed", name, line)
+    seen.add(id(node))
+    if depth > MAX_DEPTH:
+        raise RuleError(f"nested deeper than {MAX_DEPTH} levels", name, line)
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag not in _SCALARS:
+            raise RuleError(f'tag "{node.tag}" is not allowed', name, line)
+        return Node(_SCALARS[node.tag](node.value), line)
+    if node.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+        raise RuleError(f'tag "{node.tag}" is not allowed', name, line)
+    if isinstance(node, yaml.SequenceNode):
+        return Node([_value(item, name, notes, seen, depth + 1) for item in node.value], line)
+    table: dict[str, Node] = {}
+    for key, value in node.value:
+        at = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise RuleError("a field name must be a text", name, at)
+        if key.value in table:
+            notes.add(name, at, f'field "{key.value}" is given twice (first in line {table[key.value].line})')
+            continue
+        table[key.value] = Node(_value(value, name, notes, seen, depth + 1).value, at)
+    return Node(table, line)

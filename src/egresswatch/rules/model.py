@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rule pack says, as immutable values: rules, makers, OUI groups, fingerprints.
+
+Owns the vocabulary (which severities, purposes, kinds exist) and nothing else: reading is
+``loader`` and ``schema``, matching is ``tables``. Every value carries the file and line it came
+from, so that each message about it can say where to look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from egresswatch.errors import RuleError
+
+STATUSES = ("experimental", "stable", "deprecated")
+"""``deprecated`` rules are kept so that their id is never reused; they match nothing."""
+CONFIDENCES = ("low", "medium", "high")
+RULE_CLASSES = ("vendor_cloud", "p2p", "infrastructure", "other")
+SIDES = ("device", "client", "both")
+"""Who is known to talk to it: the camera or recorder, an app or browser, or either."""
+PURPOSES = (
+    "cloud-api", "bootstrap", "signalling", "relay", "p2p-rendezvous", "p2p-media", "stun",
+    "telemetry", "push", "upload", "firmware", "ddns", "time", "portal", "generic-cloud", "other",
+)  # fmt: skip
+FINGERPRINT_KINDS = (
+    "dhcp_hostname", "dhcp_vendor_class", "http_server", "http_user_agent", "http_realm", "http_path",
+    "rtsp_server", "rtsp_realm", "rtsp_request", "sip_user_agent", "tls_cert_subject", "mdns", "ssdp",
+    "onvif_scope", "mqtt_client_id",
+)  # fmt: skip
+RELEVANCES = ("camera", "mostly", "generic")
+"""Of an OUI: the registrant makes cameras only, mostly, or all kinds of things."""
+PROTOS = {"tcp": 6, "udp": 17}
+DETECTOR_FAMILIES = ("POL", "UNK", "BLK")
+"""Id families of the detectors' own findings; a rule file cannot use them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Some ports of one transport: ``udp/8800`` or ``tcp/8000-8004``."""
+
+    proto: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Bytes that a payload must have at an offset, under a mask of the same length."""
+
+    at: int
+    value: bytes
+    mask: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A length field of the payload: its value plus ``add`` is the payload's length."""
+
+    form: str
+    at: int
+    add: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One way a payload can look; all its conditions must hold. See rules/README.md."""
+
+    proto: int
+    ports: tuple[int, ...]
+    bytes: tuple[Bytes, ...]
+    length: Length | None = None
+    min_len: int = 0
+    max_len: int = 0
+    every: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a rule looks for; one hit anywhere is a match."""
+
+    domains: tuple[str, ...] = ()
+    """Names, with everything below them."""
+    full_domains: tuple[str, ...] = ()
+    """Exact names; the first label may hold one ``*``."""
+    nets: tuple[str, ...] = ()
+    ports: tuple[Ports, ...] = ()
+    """A port alone: weak, only a hint."""
+    payload: tuple[Payload, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One observation: a name, an address, a port, or a payload (with its port)."""
+
+    kind: str
+    name: str = ""
+    proto: int = 0
+    port: int = 0
+    payload: bytes = b""
+    length: int = 0
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One claim about a destination or a protocol, with its sources and its own examples."""
+
+    id: str
+    rev: int
+    title: str
+    status: str
+    severity: str
+    confidence: str
+    vendor: str
+    platform: str
+    dest_class: str
+    purpose: str
+    side: str
+    match: Match
+    references: tuple[str, ...]
+    false_positives: tuple[str, ...]
+    first_published: str
+    match_examples: tuple[Example, ...]
+    no_match_examples: tuple[Example, ...]
+    remediation: str = ""
+    protocol: str = ""
+    """Name of the protocol that ``match.payload`` recognises (value of a p2p sighting)."""
+    path: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+    @property
+    def family(self) -> str:
+        return self.id.split("-")[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """A maker: short name as people say it, and what lists say of it."""
+
+    id: str
+    name: str
+    jurisdiction: str
+    """ISO country code of registrant or parent; empty when no source gave it."""
+    parent: str
+    aliases: tuple[str, ...]
+    lists: tuple[str, ...]
+    references: tuple[str, ...]
+    path: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Oui:
+    """Who registered a MAC prefix."""
+
+    vendor: str
+    registrant: str
+    relevance: str
+
+
+@dataclass(frozen=True, slots=True)
+class OuiGroup:
+    """All prefixes of one registrant group: (bits, value) pairs, bits 24, 28 or 36."""
+
+    oui: Oui
+    prefixes: tuple[tuple[int, int], ...]
+    references: tuple[str, ...]
+    path: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a value seen on the wire says about the host that showed it."""
+
+    id: str
+    kind: str
+    vendor: str
+    role: str
+    model: str
+    confidence: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintRule:
+    """How to recognise a ``Fingerprint``: one way of comparing, some texts, perhaps a model."""
+
+    fingerprint: Fingerprint
+    way: str
+    values: tuple[str, ...]
+    model: str
+    """``""``, ``rest`` (what prefix or suffix leaves over) or ``whole``."""
+    model_until: str
+    references: tuple[str, ...]
+    match_examples: tuple[str, ...]
+    no_match_examples: tuple[str, ...]
+    path: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Everything read from one or more rule folders, before it is compiled."""
+
+    version: str
+    rules: tuple[Rule, ...]
+    vendors: tuple[Vendor, ...]
+    ouis: tuple[OuiGroup, ...]
+    fingerprints: tuple[FingerprintRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Something lint found: ``error`` must be fixed, ``warning`` deserves a look."""
+
+    severity: str
+    subject: str
+    path: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.severity}: {self.subject}: {self.message}"
+
+
+class RulePackError(RuleError):
+    """Several mistakes of one run, told at once: one ``path:line: message`` a line."""
+
+    def __init__(self, errors: tuple[RuleError, ...]):
+        first = errors[0]
+        super().__init__(first.message, first.path, first.line)
+        self.errors = errors
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)

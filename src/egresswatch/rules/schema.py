@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The grammar of rule files: which fields exist, what each may hold, and the model value they make.
+
+Owns every field name of rules/README.md. Never stops at the first mistake: it notes them all and
+returns what it could read; the loader throws the result away when anything was noted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from egresswatch.records import DEST_CLASSES, ROLES, SEVERITIES
+from egresswatch.rules.grammar import read_payload
+from egresswatch.rules.model import (
+    CONFIDENCES, DETECTOR_FAMILIES, FINGERPRINT_KINDS, PROTOS, PURPOSES, RELEVANCES, RULE_CLASSES, SIDES, STATUSES,
+    Example, Fingerprint, FingerprintRule, Match, Oui, OuiGroup, Ports, Rule, Vendor,
+)  # fmt: skip
+from egresswatch.rules.nodes import Fields, Node, Notes
+
+RULE_FIELDS = (
+    "id", "rev", "title", "status", "severity", "confidence", "vendor", "platform", "dest_class", "purpose",
+    "side", "protocol", "match", "examples", "references", "false_positives", "first_published", "remediation",
+)  # fmt: skip
+MATCH_FIELDS = ("domains", "full_domains", "nets", "ports", "payload")
+EXAMPLE_FIELDS = ("name", "address", "port", "payload", "length")
+VENDOR_FIELDS = ("id", "name", "jurisdiction", "parent", "aliases", "lists", "references")
+OUI_FIELDS = ("vendor", "registrant", "relevance", "prefixes", "references")
+FINGERPRINT_FIELDS = (
+    "id", "kind", "match", "model", "model_until", "vendor", "role", "confidence", "text", "references", "examples",
+)  # fmt: skip
+WAYS = ("equals", "prefix", "suffix", "contains")
+MAX_PORT_SPAN = 4096
+
+SLUG = r"[a-z0-9][a-z0-9_-]*"
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_WILDCARD = re.compile(rf"[a-z0-9_-]*\*[a-z0-9_-]*(\.{_LABEL}){{2,}}")
+_PORT = re.compile(r"(tcp|udp)/(\d{1,5})(?:-(\d{1,5}))?")
+
+
+def read_rule(node: Node, path: str, notes: Notes) -> Rule:
+    """One item of ``rules:``."""
+    fields = Fields(node, path, notes, _subject(node), RULE_FIELDS)
+    rule_id = fields.text("id", pattern=r"EW-[A-Z0-9]{2,4}-\d{4}", form="EW-FAM-0001")
+    if rule_id and rule_id.split("-")[1] in DETECTOR_FAMILIES:
+        fields.error(fields.line, f'family "{rule_id.split("-")[1]}" belongs to the detectors')
+    match = _match(fields)
+    protocol = fields.text("protocol", required=bool(match.payload), pattern=SLUG, form="lower-case-name")
+    if protocol and not match.payload:
+        fields.error(fields.line, '"protocol" names a payload, and "match" has none')
+    wanted, unwanted = _examples(fields)
+    return Rule(
+        id=rule_id,
+        rev=fields.number("rev", 1, 9999),
+        title=fields.text("title"),
+        status=fields.choice("status", STATUSES),
+        severity=fields.choice("severity", SEVERITIES),
+        confidence=fields.choice("confidence", CONFIDENCES),
+        vendor=fields.text("vendor", pattern=SLUG, form="a vendor id"),
+        platform=fields.text("platform", pattern=f"{SLUG}/{SLUG}", form="vendor/platform"),
+        dest_class=fields.choice("dest_class", [word for word in DEST_CLASSES if word in RULE_CLASSES]),
+        purpose=fields.choice("purpose", PURPOSES),
+        side=fields.choice("side", SIDES),
+        match=match,
+        references=fields.texts("references"),
+        false_positives=fields.texts("false_positives", required=False),
+        first_published=fields.text("first_published", pattern=r"\d{4}-\d\d-\d\d", form="2026-11-22"),
+        match_examples=wanted,
+        no_match_examples=unwanted,
+        remediation=fields.text("remediation", required=False),
+        protocol=protocol,
+        path=path,
+        line=node.line,
+    )
+
+
+def _subject(node: Node) -> str:
+    table = node.value if isinstance(node.value, dict) else {}
+    value = table["id"].value if "id" in table else ""
+    return value if isinstance(value, str) else ""
+
+
+def _match(rule: Fields) -> Match:
+    node = rule.node("match", required=True)
+    if node is None:
+        return Match()
+    fields = Fields(node, rule.path, rule.notes, rule.subject, MATCH_FIELDS)
+    if not fields.table:
+        fields.error(fields.line, '"match" must not be empty')
+    return Match(
+        domains=fields.each("domains", lambda item: _domain(fields, item, "domains", wildcard=False)),
+        full_domains=fields.each("full_domains", lambda item: _domain(fields, item, "full_domains", wildcard=True)),
+        nets=fields.each("nets", lambda item: _net(fields, item)),
+        ports=fields.each("ports", lambda item: _ports(fields, item)),
+        payload=fields.each("payload", lambda item: read_payload(fields, item)),
+    )
+
+
+def _domain(fields: Fields, node: Node, name: str, *, wildcard: bool) -> str | None:
+    text = fields.as_text(node, name)
+    if not text:
+        return None
+    if len(text) <= 253 and (_DOMAIN.fullmatch(text) or (wildcard and _WILDCARD.fullmatch(text))):
+        if "." in text or wildcard:
+            return text
+        fields.error(node.line, f'"{name}": "{text}" is a whole top-level domain')
+        return None
+    what = "a name in lower case without a dot at either end"
+    if "*" in text:
+        what += ", one * in the first label" if wildcard else " (a * can stand in full_domains only)"
+    fields.error(node.line, f'"{name}": "{text}" is not {what}')
+    return None
+
+
+def _net(fields: Fields, node: Node) -> str | None:
+    text = fields.as_text(node, "nets")
+    try:
+        return str(ipaddress.ip_network(text)) if text else None
+    except ValueError as error:
+        fields.error(node.line, f'"nets": {error}')
+        return None
+
+
+def _ports(fields: Fields, node: Node) -> Ports | None:
+    text = fields.as_text(node, "ports")
+    if not text:
+        return None
+    found = _PORT.fullmatch(text)
+    if found:
+        first = int(found[2])
+        last = int(found[3] or first)
+        if 0 < first <= last <= 65535 and last - first < MAX_PORT_SPAN:
+            return Ports(PROTOS[found[1]], first, last)
+    fields.error(node.line, f'"ports": "{text}" is not of the form udp/8800 or tcp/8000-8004')
+    return None
+
+
+def _examples(rule: Fields) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    node = rule.node("examples", required=True)
+    if node is None:
+        return (), ()
+    fields = Fields(node, rule.path, rule.notes, rule.subject, ("match", "no_match"))
+    return (
+        fields.each("match", lambda item: _example(fields, item), required=True),
+        fields.each("no_match", lambda item: _example(fields, item), required=True),
+    )
+
+
+def _example(rule: Fields, node: Node) -> Example | None:
+    if isinstance(node.value, str):
+        return Example("name", name=rule.as_text(node, "name").lower(), line=node.line)
+    fields = Fields(node, rule.path, rule.notes, rule.subject, EXAMPLE_FIELDS)
+    span = fields.table.get("port")
+    ports = _ports(fields, span) if span is not None else None
+    proto, port = (ports.proto, ports.first) if ports else (0, 0)
+    if "payload" in fields.table:
+        raw = fields.text("payload", pattern=r"([0-9a-f]{2} ?)+", form="hex digits such as f1 00 00 00")
+        data = bytes.fromhex(raw)
+        length = fields.number("length", len(data), 65535, required=False, default=len(data))
+        if span is None:
+            fields.error(node.line, "a payload example needs its port, such as udp/8800")
+        return Example("payload", proto=proto, port=port, payload=data, length=length, line=node.line)
+    for kind in ("name", "address"):
+        if kind in fields.table:
+            return Example(kind, name=fields.text(kind).lower(), line=node.line)
+    if ports is None:
+        fields.error(node.line, "an example is a name, an address, a port or a payload")
+        return None
+    return Example("port", proto=proto, port=port, line=node.line)
+
+
+def read_vendor(node: Node, path: str, notes: Notes) -> Vendor:
+    """One item of ``vendors:``."""
+    fields = Fields(node, path, notes, _subject(node), VENDOR_FIELDS)
+    return Vendor(
+        id=fields.text("id", pattern=SLUG, form="a vendor id"),
+        name=fields.text("name"),
+        jurisdiction=fields.text("jurisdiction", required=False, pattern="[A-Z]{2}", form="two capital letters"),
+        parent=fields.text("parent", required=False, pattern=SLUG, form="a vendor id"),
+        aliases=fields.texts("aliases", required=False),
+        lists=fields.texts("lists", required=False),
+        references=fields.texts("references"),
+        path=path,
+        line=node.line,
+    )
+
+
+def read_ouis(node: Node, path: str, notes: Notes) -> OuiGroup:
+    """One item of ``ouis:``: ``prefixes`` is a text of 6, 7 or 9 hex digits each (24, 28, 36 bits)."""
+    fields = Fields(node, path, notes, "", OUI_FIELDS)
+    vendor = fields.text("vendor", pattern=SLUG, form="a vendor id")
+    fields.subject = vendor
+    prefixes = []
+    node_prefixes = fields.table.get("prefixes")
+    for word in (node_prefixes.value if node_prefixes and isinstance(node_prefixes.value, str) else "").split():
+        if len(word) not in (6, 7, 9) or not re.fullmatch("[0-9A-F]+", word):
+            fields.error(node_prefixes.line if node_prefixes else 0, f'"prefixes": "{word}" is not 6, 7 or 9 hex digits')
+            break
+        prefixes.append((4 * len(word), int(word, 16)))
+    if not prefixes:
+        fields.error(fields.line, '"prefixes" must be a text of MAC prefixes such as "00BC99 040312"')
+    return OuiGroup(
+        oui=Oui(vendor, fields.text("registrant"), fields.choice("relevance", RELEVANCES)),
+        prefixes=tuple(prefixes),
+        references=fields.texts("references"),
+        path=path,
+        line=node.line,
+    )
+
+
+def read_fingerprint(node: Node, path: str, notes: Notes) -> FingerprintRule:
+    """One item of ``fingerprints:``."""
+    fields = Fields(node, path, notes, _subject(node), FINGERPRINT_FIELDS)
+    way, values = _way(fields)
+    examples = Fields(
+        fields.node("examples", required=True) or Node({}, node.line), path, notes, fields.subject, ("match", "no_match")
+    )
+    model = fields.choice("model", ("rest", "whole"), required=False)
+    if model == "rest" and way not in ("prefix", "suffix"):
+        fields.error(fields.line, '"model: rest" needs a match by prefix or suffix')
+    return FingerprintRule(
+        fingerprint=Fingerprint(
+            id=fields.text("id", pattern=r"FP-[A-Z0-9]{2,4}-\d{4}", form="FP-FAM-0001"),
+            kind=fields.choice("kind", FINGERPRINT_KINDS),
+            vendor=fields.text("vendor", required=False, pattern=SLUG, form="a vendor id"),
+            role=fields.choice("role", ROLES),
+            model="",
+            confidence=fields.choice("confidence", CONFIDENCES),
+            text=fields.text("text"),
+        ),
+        way=way,
+        values=values,
+        model=model,
+        model_until=fields.text("model_until", required=False),
+        references=fields.texts("references"),
+        match_examples=examples.texts("match"),
+        no_match_examples=examples.texts("no_match"),
+        path=path,
+        line=node.line,
+    )
+
+
+def _way(rule: Fields) -> tuple[str, tuple[str, ...]]:
+    node = rule.node("match", required=True)
+    if node is None:
+        return WAYS[0], ()
+    fields = Fields(node, rule.path, rule.notes, rule.subject, WAYS)
+    ways = [way for way in WAYS if way in fields.table]
+    if len(ways) != 1:
+        fields.error(fields.line, f'"match" must have exactly one of {", ".join(WAYS)}')
+        return WAYS[0], ()
+    way = ways[0]
+    one = fields.table[way]
+    values = (fields.as_text(one, way),) if not isinstance(one.value, list) else fields.texts(way)
+    return way, tuple(value.lower() for value in values if value)
