@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shapes of the register: a mark (one thing that speaks for or against what a host is) and an
+asset (one host). Owns what they carry and how a MAC is written; judges nothing (``identity`` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from egresswatch.rules.model import Fingerprint, Oui, Vendor
+
+GROUP_BIT = 1 << 40
+"""Group address (IEEE 802-2014 §8.2): never a sender."""
+LOCAL_BIT = 1 << 41
+"""Locally administered: phones make such addresses up, so they say nothing about a maker."""
+
+
+class Tables(Protocol):
+    """What of the rule pack's ``MatchTables`` tells who a host is."""
+
+    @property
+    def vendors(self) -> Mapping[str, Vendor]: ...
+
+    def oui(self, mac: int) -> Oui | None: ...
+
+    def vendor(self, vendor_id: str) -> Vendor | None: ...
+
+    def fingerprints(self, kind: str, value: str) -> tuple[Fingerprint, ...]: ...
+
+
+class Mark(NamedTuple):
+    """One thing seen about one host."""
+
+    kind: str
+    """``oui``, ``platform``, ``p2p``, ``rtsp``, ``hostname``, or the kind of a sighting."""
+    text: str
+    """In words, as it stands in cameras.json."""
+    points: int = 0
+    """How strongly it says "video device"; see ``identity``."""
+    against: int = 0
+    """How strongly it says "not a video device"."""
+    vendor: str = ""
+    vendor_points: int = 0
+    role: str = ""
+    model: str = ""
+    hostname: str = ""
+
+
+@dataclass(slots=True)
+class Asset:
+    """One host of the site. Fields that are not known are empty (``vlan``: None)."""
+
+    key: str
+    """``mac d4:b7:61:6f:c4:99`` or ``address 10.20.0.13``: what tells it from others."""
+    asset_id: str = ""
+    monitored: bool = False
+    name: str = ""
+    """Its name in the inventory."""
+    macs: tuple[int, ...] = ()
+    ips: list[str] = field(default_factory=list)
+    vlan: int | None = None
+    role: str = "other"
+    vendor: str = ""
+    """Id of the maker in the rule pack."""
+    brand: str = ""
+    """The maker as people call it."""
+    maker: str = ""
+    """Brand with its jurisdiction, for a person: ``Hikvision (CN)``."""
+    model: str = ""
+    firmware: str = ""
+    hostname: str = ""
+    site: str = ""
+    confidence: str = "low"
+    """How sure it is that this is what ``role`` says: low, medium, high."""
+    evidence: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    first_seen: int = 0
+    last_seen: int = 0
+    """Packet times of its first and newest frame."""
+    last_v4: str = ""
+    turns: int = 0
+    """How often it went from one IPv4 address to another: many mean that a router sends for several."""
+    settled: bool = False
+    """The asset_id was given out (the host is or was monitored), so it stays as it is."""
+    inventory: str = ""
+    """``cameras.csv:12`` when the inventory lists it."""
+    marks: dict[tuple[str, str], tuple[str, Mark]] = field(default_factory=dict)
+    """(kind, value) -> (address that showed it, mark), in order of arrival."""
+
+    @property
+    def mac(self) -> int:
+        """Its MAC as 48 bits; 0 when it is known by address."""
+        return self.macs[0] if self.macs else 0
+
+
+def mac_text(mac: int) -> str:
+    """``d4:b7:61:6f:c4:99``."""
+    return ":".join(f"{mac >> shift & 0xFF:02x}" for shift in range(40, -8, -8))
