@@ -351,7 +351,9 @@ class EgressEvent:
     names: tuple[tuple[str, str], ...] = ()
     """(name, sni | quic | http | dns) of the remote end, surest first."""
     rules: tuple[RuleFacts, ...] = ()
-    """Rules of the pack that match names, address, port or payload, most specific first."""
+    """Rules of the pack that match names, address or payload, most specific first."""
+    hints: tuple[RuleFacts, ...] = ()
+    """Rules that match by the port alone: told to a person, never decide."""
     protocols: tuple[str, ...] = ()
     """Ids of payload recognisers that fired; ``stun`` for STUN."""
     service: str = ""
@@ -419,10 +421,9 @@ class Alert:
     remotes: int = 1
     missed_bytes: int = 0
     video_like: bool = False
-    what: str = ""
-    """Cell of the terminal table: what left."""
+    """Earned by rate, packet size and one-sidedness (detect.cases); content is never read."""
     to: str = ""
-    """Cell of the terminal table: where to."""
+    """The main destination in a few words, for tables."""
     rule_reference: str = ""
     asset_name: str = ""
     vendor: str = ""
