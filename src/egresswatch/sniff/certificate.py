@@ -26,7 +26,7 @@ _ATTRIBUTES = {
     b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": "DC", b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01": "UID",
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "emailAddress",
 }  # fmt: skip
-_ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
+_ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 _SPECIAL = frozenset('"+,;<>\\')
 _MAX_NAMES = 64
 _SHOWN_NAMES = 8

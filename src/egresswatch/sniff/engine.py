@@ -46,19 +46,21 @@ _DATAGRAMS: Final[dict[int, DatagramParser]] = {
     Parser.SIP: sip.parse,
     Parser.STUN: stun.parse,
 }
-_CONNECTIONS: Final[dict[int, type[quic.Connection] | type[dtls.Connection]]] = {
+_CONNECTIONS: Final[dict[int, type[Connection]]] = {
     Parser.QUIC: quic.Connection,
     Parser.DTLS: dtls.Connection,
 }
 _SERVICES: Final[dict[int, str]] = {
     Parser.DNS: "dns", Parser.DNS_TCP: "dns", Parser.MDNS: "mdns", Parser.TLS: "tls", Parser.QUIC: "quic",
     Parser.HTTP: "http", Parser.RTSP: "rtsp", Parser.DHCP: "dhcp", Parser.SSDP: "ssdp",
-    Parser.WSD: "ws-discovery", Parser.SIP: "sip", Parser.STUN: "stun", Parser.MQTT: "mqtt", Parser.DTLS: "dtls",
+    Parser.WSD: "ws-discovery", Parser.SIP: "sip", Parser.STUN: "stun", Parser.MQTT: "mqtt",
+    Parser.DTLS: "dtls",
 }  # fmt: skip
 _NAME_SOURCES: Final = {"tls_sni": ("sni", 3), "quic_sni": ("quic", 2), "http_host": ("http", 1)}
 _NAME_RANK: Final = dict(_NAME_SOURCES.values())
 
 _FAILED: Final[Parsed] = (Verdict.NOT_MINE, (), 0)
+_FRAGMENTS_LOST: Final = ("refused", "shed", "timeouts")
 _TCP, _LLMNR_PORT = 6, 5355
 _MAX_BYTES = 64 << 20
 """Payload held over all flows."""
@@ -100,7 +102,7 @@ class Engine:
     def shed(self) -> dict[str, int]:
         """What was not read, by reason; always the same keys."""
         counts = self._defrag.counts
-        return self._shed | {f"fragments_{reason}": counts[reason] for reason in ("refused", "shed", "timeouts")}
+        return self._shed | {f"fragments_{reason}": counts[reason] for reason in _FRAGMENTS_LOST}
 
     @property
     def held(self) -> int:

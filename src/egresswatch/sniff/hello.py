@@ -83,7 +83,7 @@ def parse(body: bytes, *, datagram: bool = False, cut: bool = False) -> ClientHe
     if reader.short():
         return ClientHello(version) if cut else None
     if reader.pos == len(body) and not cut:
-        return ClientHello(version, ciphers, complete=True)  # SSL 3.0 and TLS 1.0 may have no extensions
+        return ClientHello(version, ciphers, complete=True)  # SSL 3.0 has no extensions
     wanted = reader.number(2)
     block = reader.take(wanted)
     if reader.short() and not cut:
@@ -91,7 +91,9 @@ def parse(body: bytes, *, datagram: bool = False, cut: bool = False) -> ClientHe
     return _with_extensions(version, ciphers, block, complete=not reader.short())
 
 
-def _with_extensions(version: int, ciphers: tuple[int, ...], block: bytes, *, complete: bool) -> ClientHello | None:
+def _with_extensions(
+    version: int, ciphers: tuple[int, ...], block: bytes, *, complete: bool
+) -> ClientHello | None:
     types: list[int] = []
     found: dict[int, bytes] = {}
     reader = _Reader(block)

@@ -13,7 +13,6 @@ declared payload; the field of the relation must have been captured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -37,11 +36,15 @@ def row(
     off2: int = 8,
     mask1: bytes = b"",
     mask2: bytes = b"",
-    fields: Mapping[str, int] | None = None,
+    min_len: int = 0,
+    max_len: int = 0,
+    port: int = 0,
+    every: bool = False,
+    rel: tuple[int, int, int] = (0, 0, 0),
 ) -> Array:
-    """One PATTERN row: ``first`` at ``off1`` and ``second`` at ``off2``, under their masks (default: exactly).
+    """One PATTERN row: ``first`` at ``off1`` and ``second`` at ``off2``, under masks (default: exactly).
 
-    ``fields`` sets further fields of the row by name.
+    ``rel`` is kind, offset and summand of the length relation.
     """
     out = np.zeros(1, dtype=PATTERN)
     out["parser"], out["proto"] = parser, proto
@@ -53,27 +56,27 @@ def row(
         out[f"n{k}"], out[f"off{k}"] = len(value), offset if value else 0
         out[f"mask{k}"] = int.from_bytes(mask.ljust(_WORD, b"\0"), "big")
         out[f"value{k}"] = int.from_bytes(masked.ljust(_WORD, b"\0"), "big")
-    for name, number in (fields or {}).items():
-        out[name] = number
+    out["min_len"], out["max_len"], out["port"], out["every"] = min_len, max_len, port, every
+    out["rel"], out["rel_off"], out["rel_add"] = rel
     return out
 
 
 def _texts(parser: int, proto: int, *texts: bytes) -> list[Array]:
     """A row per text that a payload must begin with: up to 16 bytes over both comparisons."""
-    return [row(parser, proto, text[:8], text[8:16], fields={"min_len": len(text)}) for text in texts]
+    return [row(parser, proto, text[:8], text[8:16], min_len=len(text)) for text in texts]
 
 
 def _tls() -> list[Array]:
     """RFC 8446 §5.1: handshake record 3.x, under 32 KiB, then ClientHello or ServerHello under 64 KiB."""
     head, mask = b"\x16\x03\x00\x00\x00", b"\xff\xff\xf8\x80\x00"
     hello = [
-        row(Parser.TLS, TCP, head + kind, mask1=mask + b"\xff", second=b"\0", off2=6, fields={"min_len": 7})
+        row(Parser.TLS, TCP, head + kind, mask1=mask + b"\xff", second=b"\0", off2=6, min_len=7)
         for kind in (b"\x01", b"\x02")
     ]
     # the second ClientHello (after a HelloRetryRequest) stands behind a ChangeCipherSpec record
     again = row(
         Parser.TLS, TCP, b"\x14\x03\x00\x00\x01\x01\x16\x03", b"\x01\x00",
-        mask1=b"\xff\xff\xf8\xff\xff\xff\xff\xff", off2=11, fields={"min_len": 13},
+        mask1=b"\xff\xff\xf8\xff\xff\xff\xff\xff", off2=11, min_len=13,
     )  # fmt: skip
     return [*hello, again]
 
@@ -82,7 +85,7 @@ def _dtls() -> list[Array]:
     """RFC 6347 §4.1: an epoch 0 handshake record with ClientHello, ServerHello or Certificate."""
     head, mask = b"\x16\xfe\xf8\x00\x00\x00", b"\xff\xff\xf8\xff\xff\xff"
     return [
-        row(Parser.DTLS, UDP, head, kind + b"\0", mask1=mask, off2=13, fields={"min_len": 25})
+        row(Parser.DTLS, UDP, head, kind + b"\0", mask1=mask, off2=13, min_len=25)
         for kind in (b"\x01", b"\x02", b"\x0b")
     ]
 
@@ -90,9 +93,10 @@ def _dtls() -> list[Array]:
 def _quic() -> list[Array]:
     """Long headers of an Initial: RFC 9000 §17.2.2, RFC 9369 §3.2, and the last drafts still seen."""
     bits = b"\xf0\xff\xff\xff\xff"
-    drafts = row(Parser.QUIC, UDP, b"\xc0\xff\x00\x00\x00", mask1=b"\xf0\xff\xff\xff\xc0", fields={"min_len": 64})
-    v1 = row(Parser.QUIC, UDP, b"\xc0\x00\x00\x00\x01", mask1=bits, fields={"min_len": 64})
-    v2 = row(Parser.QUIC, UDP, b"\xd0\x6b\x33\x43\xcf", mask1=bits, fields={"min_len": 64})
+    some = b"\xf0\xff\xff\xff\xc0"
+    drafts = row(Parser.QUIC, UDP, b"\xc0\xff\x00\x00\x00", mask1=some, min_len=64)
+    v1 = row(Parser.QUIC, UDP, b"\xc0\x00\x00\x00\x01", mask1=bits, min_len=64)
+    v2 = row(Parser.QUIC, UDP, b"\xd0\x6b\x33\x43\xcf", mask1=bits, min_len=64)
     return [v1, v2, drafts]
 
 
@@ -117,49 +121,53 @@ def _rtsp() -> list[Array]:
 
 def _sip() -> list[Array]:
     methods = (
-        b"REGISTER", b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"MESSAGE", b"SUBSCRIBE", b"NOTIFY", b"INFO",
-        b"PUBLISH", b"PRACK", b"REFER", b"UPDATE",
+        b"REGISTER", b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"MESSAGE", b"SUBSCRIBE", b"NOTIFY",
+        b"INFO", b"PUBLISH", b"PRACK", b"REFER", b"UPDATE",
     )  # fmt: skip
     starts = [method + b" sip" for method in methods] + [b"INVITE tel:", b"SIP/2.0 "]
     return [row for proto in (UDP, TCP) for row in _texts(Parser.SIP, proto, *starts)]
 
 
 def _stun() -> list[Array]:
-    """RFC 8489 §5: magic cookie; RFC 3489 §11: none, so type and exact length. Both count 20 bytes less."""
-    length = {"rel": _BE16, "rel_off": 2, "rel_add": 20, "min_len": 20}
-    cookie = row(
-        Parser.STUN, UDP, b"\0\0\0\0\x21\x12\xa4\x42", mask1=b"\xc0\0\0\x03\xff\xff\xff\xff", fields=length
-    )
-    tcp = row(
-        Parser.STUN, TCP, b"\0\0\0\0\x21\x12\xa4\x42", mask1=b"\xc0\0\0\x03\xff\xff\xff\xff", fields={"min_len": 20}
-    )
+    """RFC 8489 §5: the magic cookie; RFC 3489 §11.1 has none, so type and exact length must fit.
+
+    The length field counts what follows the 20 bytes of the header and is a multiple of 4.
+    """
+    cookie, mask = b"\0\0\0\0\x21\x12\xa4\x42", b"\xc0\0\0\x03\xff\xff\xff\xff"
+    exact = (_BE16, 2, 20)
     classic = [
-        row(Parser.STUN, UDP, kind + b"\0\0", mask1=b"\xff\xff\xfc\x03", fields=length | {"max_len": 576})
+        row(Parser.STUN, UDP, kind + b"\0\0", mask1=b"\xff\xff\xfc\x03", rel=exact, min_len=20, max_len=576)
         for kind in (b"\x00\x01", b"\x01\x01", b"\x01\x11")
     ]
-    return [cookie, tcp, *classic]
+    return [
+        row(Parser.STUN, UDP, cookie, mask1=mask, rel=exact, min_len=20),
+        row(Parser.STUN, TCP, cookie, mask1=mask, min_len=20),
+        *classic,
+    ]
 
 
 def _mqtt() -> list[Array]:
     """CONNECT: fixed header of 2 or 3 bytes, then the protocol name (MQTT 3.1, 3.1.1 and 5)."""
     names = (b"\x00\x04MQTT", b"\x00\x06MQIsdp")
     return [
-        row(Parser.MQTT, TCP, b"\x10", name, off2=offset, fields={"min_len": 12}) for name in names for offset in (2, 3)
+        row(Parser.MQTT, TCP, b"\x10", name, off2=offset, min_len=12) for name in names for offset in (2, 3)
     ]
 
 
 def _by_port() -> list[Array]:
     """Protocols that are known by their port; of most of them every datagram is wanted."""
     xml = (b"<?xml", b"\xef\xbb\xbf<", b"<")
+    cookie = b"\x63\x82\x53\x63"  # RFC 2131 §3
     return [
-        row(Parser.DNS, UDP, fields={"port": 53, "min_len": 12, "every": 1}),
-        row(Parser.DNS_TCP, TCP, fields={"port": 53, "min_len": 1}),
-        row(Parser.MDNS, UDP, fields={"port": 5353, "min_len": 12, "every": 1}),
-        row(Parser.MDNS, UDP, fields={"port": 5355, "min_len": 12, "every": 1}),
-        *(row(Parser.DHCP, UDP, b"\x63\x82\x53\x63", off1=236, fields={"port": port, "min_len": 240, "every": 1}) for port in (67, 68)),
+        row(Parser.DNS, UDP, port=53, min_len=12, every=True),
+        row(Parser.DNS_TCP, TCP, port=53, min_len=1),
+        row(Parser.MDNS, UDP, port=5353, min_len=12, every=True),
+        row(Parser.MDNS, UDP, port=5355, min_len=12, every=True),
+        row(Parser.DHCP, UDP, cookie, off1=236, port=67, min_len=240, every=True),
+        row(Parser.DHCP, UDP, cookie, off1=236, port=68, min_len=240, every=True),
         *_texts(Parser.SSDP, UDP, b"M-SEARCH * HTTP", b"NOTIFY * HTTP", b"HTTP/1."),
-        row(Parser.SSDP, UDP, b"M-SEARCH", fields={"port": 1900, "min_len": 16, "every": 1}),
-        *(row(Parser.WSD, UDP, start, fields={"port": 3702, "min_len": 32, "every": 1}) for start in xml),
+        row(Parser.SSDP, UDP, b"M-SEARCH", port=1900, min_len=16, every=True),
+        *(row(Parser.WSD, UDP, start, port=3702, min_len=32, every=True) for start in xml),
     ]
 
 
