@@ -17,10 +17,11 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from egresswatch.enrich.asset import GROUP_BIT, LOCAL_BIT, Asset, Mark, Tables, mac_text
-from egresswatch.enrich.identity import BEHIND_POINTS, identify, oui_mark, platform_mark, sighting_marks
+from egresswatch.enrich.asset import GROUP_BIT, Asset, Mark, Tables, mac_text
+from egresswatch.enrich.describe import describe
+from egresswatch.enrich.identity import BEHIND_POINTS, oui_mark, platform_mark, sighting_marks
 from egresswatch.enrich.inventory import Entry, Inventory
-from egresswatch.enrich.rows import asset_rows, inventory_conflicts, vendor_id
+from egresswatch.enrich.rows import asset_rows
 from egresswatch.rules.site import Site
 
 _UNSPECIFIED = ("0.0.0.0", "::")
@@ -58,9 +59,9 @@ class Register:
         key = (mac, addr)
         known = key in self._seen
         asset = self._seen[key] if known else self._place(0 if mac & GROUP_BIT else mac, addr)
+        if asset is not None and addr != asset.last_v4 and asset.macs:
+            asset = self._turn(asset, addr)
         if asset is not None:
-            if addr != asset.last_v4 and asset.macs:
-                asset = self._turn(asset, addr)
             asset.first_seen = asset.first_seen or ts
             asset.last_seen = max(asset.last_seen, ts)
             if asset.vlan is None and vlan is not None:
@@ -159,15 +160,16 @@ class Register:
         self.refused += full
         return full
 
-    def _turn(self, asset: Asset, addr: str) -> Asset:
+    def _turn(self, asset: Asset, addr: str) -> Asset | None:
         """The host with this MAC sends from another address than before."""
         if ":" in addr or addr.startswith("169.254.") or addr in _UNSPECIFIED:
             return asset
         asset.turns += bool(asset.last_v4)
         asset.last_v4 = addr
-        if asset.turns > _MOST_TURNS:
-            self._route(asset.mac)
-        return self._addrs.get(addr, asset)
+        if asset.turns <= _MOST_TURNS:
+            return asset
+        self._route(asset.mac)
+        return self._addrs.get(addr)
 
     def _route(self, mac: int) -> None:
         """``mac`` is a router: hand what was taken for one host to its addresses."""
@@ -244,34 +246,8 @@ class Register:
         return True
 
     def _judge(self, asset: Asset, *, settle: bool = True) -> None:
-        vendors = self._tables.vendors
-        local = bool(asset.mac & LOCAL_BIT)
-        found = identify((mark for _, mark in asset.marks.values()), vendors, local_mac=local)
         entry = self._entry(asset)
-        zones = [zone for ip in asset.ips if (zone := self._site.zone_of(ip, asset.vlan)) is not None]
-        watched = any(zone.monitored for zone in zones) if zones else None
-        zone_role = next((zone.role for zone in zones if zone.monitored), "")
-        listed = entry is not None and entry.role != "client"
-        asset.monitored = watched if watched is not None else listed or found.video
-        asset.role = (
-            (entry.role if entry else "")
-            or found.role
-            or (zone_role if zone_role in ("camera", "recorder") else "camera" if found.video else "other")
-        )
-        asset.vendor = (vendor_id(entry.vendor, vendors) if entry else "") or found.vendor
-        vendor = vendors.get(asset.vendor)
-        asset.brand = vendor.name if vendor else (entry.vendor if entry else "")
-        country = vendor.jurisdiction if vendor else ""
-        asset.maker = f"{asset.brand} ({country})" if country else asset.brand
-        asset.model = (entry.model if entry else "") or found.model
-        asset.hostname = found.hostname
-        asset.site = entry.site if entry else ""
-        asset.inventory = entry.place if entry else ""
-        asset.confidence = "high" if entry else found.confidence
-        said = [f"listed in {entry.place}"] if entry else []
-        said += sorted({f'in zone "{zone.name}" of the site file ({zone.role})' for zone in zones})
-        asset.evidence = (*said, *(mark.text for _, mark in asset.marks.values()))
-        asset.conflicts = (*found.conflicts, *inventory_conflicts(asset, entry, found.vendor, vendors))
+        describe(asset, entry, self._site, self._tables.vendors)
         if not asset.settled:
             self._name(asset, entry)
             asset.settled = settle and asset.monitored

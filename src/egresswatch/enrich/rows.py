@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""cameras.json: one row a monitored host, sorted by id, with what speaks against each other in words.
+"""cameras.json: one row a monitored host, sorted by id; what is not known is null.
 
-Owns the row's columns (design contract §3) and the comparison of hosts with the inventory and with each
-other; changes no asset. What is not known is null.
+Owns the row's columns and the comparison of hosts with each other; changes no asset. Hosts that the
+inventory lists and nobody saw have a row too, which says so.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from egresswatch.enrich.asset import Asset, mac_text
-from egresswatch.enrich.identity import related
 from egresswatch.enrich.inventory import Entry, Inventory
-from egresswatch.rules.model import Vendor
 
 
 def asset_rows(assets: Iterable[Asset], inventory: Inventory) -> list[dict[str, Any]]:
@@ -30,35 +28,6 @@ def asset_rows(assets: Iterable[Asset], inventory: Inventory) -> list[dict[str, 
         if entry.place not in seen and entry.name not in taken:
             rows.append(_unseen(entry))
     return sorted(rows, key=lambda row: str(row["asset_id"]))
-
-
-def vendor_id(text: str, vendors: Mapping[str, Vendor]) -> str:
-    """The rule pack's id of a maker as the inventory calls it; the text as an id when nobody knows it."""
-    word = text.strip().lower()
-    if not word or word in vendors:
-        return word
-    for vendor in vendors.values():
-        if word == vendor.name.lower() or word in (alias.lower() for alias in vendor.aliases):
-            return vendor.id
-    return "".join(char if char.isascii() and char.isalnum() else "-" for char in word).strip("-")
-
-
-def inventory_conflicts(
-    asset: Asset, entry: Entry | None, seen_vendor: str, vendors: Mapping[str, Vendor]
-) -> tuple[str, ...]:
-    """Where the inventory says one thing and the wire another."""
-    if entry is None:
-        return ()
-    found = []
-    listed = vendor_id(entry.vendor, vendors)
-    if listed and seen_vendor and not related(listed, seen_vendor, vendors):
-        shown = vendors[seen_vendor].name if seen_vendor in vendors else seen_vendor
-        found.append(f"{entry.place} says {entry.vendor}, what it shows says {shown}")
-    if entry.ip and asset.ips and entry.ip not in asset.ips:
-        found.append(f"{entry.place} says address {entry.ip}, seen with {', '.join(sorted(asset.ips))}")
-    if entry.vlan is not None and asset.vlan is not None and entry.vlan != asset.vlan:
-        found.append(f"{entry.place} says VLAN {entry.vlan}, seen in VLAN {asset.vlan}")
-    return tuple(found)
 
 
 def _row(asset: Asset, users: Mapping[str, list[Asset]]) -> dict[str, Any]:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fill in an asset from everything that speaks about it, in the order of who knows best.
+
+Monitored: the zone of the site file, else the inventory, else the marks. What it is (role, make, model):
+the inventory, else the marks, else the zone's role. Where these disagree, the asset's conflicts say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from egresswatch.enrich.asset import LOCAL_BIT, Asset
+from egresswatch.enrich.identity import identify, related
+from egresswatch.enrich.inventory import Entry
+from egresswatch.rules.model import Vendor
+from egresswatch.rules.site import Site
+from egresswatch.rules.site_model import WATCHED_ROLES
+
+
+def describe(asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str, Vendor]) -> None:
+    """Everything of ``asset`` that follows from its marks, addresses and inventory row, but its id."""
+    local = bool(asset.mac & LOCAL_BIT)
+    found = identify((mark for _, mark in asset.marks.values()), vendors, local_mac=local)
+    zones = [zone for ip in asset.ips if (zone := site.zone_of(ip, asset.vlan)) is not None]
+    listed = entry is not None and entry.role != "client"
+    asset.monitored = any(zone.monitored for zone in zones) if zones else listed or found.video
+    zone_role = next((zone.role for zone in zones if zone.monitored and zone.role in WATCHED_ROLES), "")
+    asset.role = (
+        (entry.role if entry else "") or found.role or zone_role or ("camera" if found.video else "other")
+    )
+    asset.vendor = (vendor_id(entry.vendor, vendors) if entry else "") or found.vendor
+    vendor = vendors.get(asset.vendor)
+    asset.brand = vendor.name if vendor else (entry.vendor if entry else "")
+    country = vendor.jurisdiction if vendor else ""
+    asset.maker = f"{asset.brand} ({country})" if country else asset.brand
+    asset.model = (entry.model if entry else "") or found.model
+    asset.hostname = found.hostname
+    asset.site = entry.site if entry else ""
+    asset.inventory = entry.place if entry else ""
+    asset.confidence = "high" if entry else found.confidence
+    said = [f"listed in {entry.place}"] if entry else []
+    said += sorted({f'in zone "{zone.name}" of the site file ({zone.role})' for zone in zones})
+    asset.evidence = (*said, *(mark.text for _, mark in asset.marks.values()))
+    asset.conflicts = (*found.conflicts, *inventory_conflicts(asset, entry, found.vendor, vendors))
+
+
+def vendor_id(text: str, vendors: Mapping[str, Vendor]) -> str:
+    """The rule pack's id of a maker as the inventory calls it; the text as an id when nobody knows it."""
+    word = text.strip().lower()
+    if not word or word in vendors:
+        return word
+    for vendor in vendors.values():
+        if word == vendor.name.lower() or word in (alias.lower() for alias in vendor.aliases):
+            return vendor.id
+    return "".join(char if char.isascii() and char.isalnum() else "-" for char in word).strip("-")
+
+
+def inventory_conflicts(
+    asset: Asset, entry: Entry | None, seen_vendor: str, vendors: Mapping[str, Vendor]
+) -> tuple[str, ...]:
+    """Where the inventory says one thing and the wire another."""
+    if entry is None:
+        return ()
+    found = []
+    listed = vendor_id(entry.vendor, vendors)
+    if listed and seen_vendor and not related(listed, seen_vendor, vendors):
+        shown = vendors[seen_vendor].name if seen_vendor in vendors else seen_vendor
+        found.append(f"{entry.place} says {entry.vendor}, what it shows says {shown}")
+    if entry.ip and asset.ips and entry.ip not in asset.ips:
+        found.append(f"{entry.place} says address {entry.ip}, seen with {', '.join(sorted(asset.ips))}")
+    if entry.vlan is not None and asset.vlan is not None and entry.vlan != asset.vlan:
+        found.append(f"{entry.place} says VLAN {entry.vlan}, seen in VLAN {asset.vlan}")
+    return tuple(found)
