@@ -67,7 +67,7 @@ def parse_tcp(buf: bytes, m: Message) -> tuple[Verdict, tuple[Item, ...], int]:
 def parse_mdns(m: Message) -> tuple[Item, ...] | None:
     """A multicast DNS or LLMNR message: local names and services, told record by record."""
     # Services put address, port and description into the additional section (RFC 6763 §12).
-    packet = dnswire.read(m.payload, every_section=True)
+    packet = dnswire.read(m.payload, local=True)
     if packet is None or packet.opcode != 0:
         return None
     kind = "llmnr" if LLMNR_PORT in (m.sport, m.dport) else "mdns"

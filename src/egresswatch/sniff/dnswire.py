@@ -69,15 +69,16 @@ def type_name(number: int) -> str:
     return _TYPES.get(number, f"TYPE{number}")
 
 
-def read(payload: bytes, *, every_section: bool = False) -> Packet | None:
+def read(payload: bytes, *, local: bool = False) -> Packet | None:
     """The message in ``payload``; None when not even its first question or record is sound.
 
-    ``every_section``: authority and additional records are told among the answers.
+    ``local`` (mDNS, LLMNR): names are what people called their devices, so their case is kept, and
+    authority and additional records are told among the answers. Else names are lower-case.
     """
     if len(payload) < HEADER:
         return None
     _, flags, questions, answers, authority, additional = struct.unpack_from(">6H", payload)
-    if every_section:
+    if local:
         answers += authority + additional
     asked: list[Question] = []
     told: list[Record] = []
@@ -85,10 +86,10 @@ def read(payload: bytes, *, every_section: bool = False) -> Packet | None:
     at = HEADER
     try:
         for _ in range(questions):
-            question, at = _question(payload, at)
+            question, at = _question(payload, at, fold=not local)
             asked.append(question)
         for _ in range(min(answers, MAX_RECORDS)):
-            record, at = _record(payload, at)
+            record, at = _record(payload, at, fold=not local)
             told.append(record)
     except _BrokenError:
         if not asked and not told:
@@ -97,15 +98,15 @@ def read(payload: bytes, *, every_section: bool = False) -> Packet | None:
     return Packet(flags >= 0x8000, flags >> 11 & 0xF, flags & 0xF, cut, tuple(asked), tuple(told))
 
 
-def _question(payload: bytes, at: int) -> tuple[Question, int]:
-    name, at = _name(payload, at)
+def _question(payload: bytes, at: int, *, fold: bool) -> tuple[Question, int]:
+    name, at = _name(payload, at, fold=fold)
     if at + 4 > len(payload):
         raise _BrokenError
     return Question(name, payload[at] << 8 | payload[at + 1]), at + 4
 
 
-def _record(payload: bytes, at: int) -> tuple[Record, int]:
-    name, at = _name(payload, at)
+def _record(payload: bytes, at: int, *, fold: bool) -> tuple[Record, int]:
+    name, at = _name(payload, at, fold=fold)
     if at + 10 > len(payload):
         raise _BrokenError
     kind, _, ttl, length = _FIXED.unpack_from(payload, at)
@@ -116,13 +117,13 @@ def _record(payload: bytes, at: int) -> tuple[Record, int]:
     if ttl >= 1 << 31:  # RFC 2181 §8
         ttl = 0
     try:
-        text, addresses = _data(payload, at, end, kind)
+        text, addresses = _data(payload, at, end, kind, fold=fold)
     except _BrokenError:
         text, addresses = "", ()
     return Record(name, kind, ttl, text, addresses), end
 
 
-def _data(payload: bytes, at: int, end: int, kind: int) -> tuple[str, tuple[str, ...]]:
+def _data(payload: bytes, at: int, end: int, kind: int, *, fold: bool) -> tuple[str, tuple[str, ...]]:
     """Text and addresses of a record's data; what is after a name inside it is not looked at."""
     if kind == A and end - at == 4:
         address = ipv4(payload[at:end])
@@ -131,9 +132,9 @@ def _data(payload: bytes, at: int, end: int, kind: int) -> tuple[str, tuple[str,
         address = ipv6(payload[at:end])
         return address, (address,)
     if kind in (CNAME, NS, PTR, 39) and end > at:
-        return _name(payload, at)[0], ()
+        return _name(payload, at, fold=fold)[0], ()
     if kind == SRV and end - at > 6:
-        return f"{_name(payload, at + 6)[0]}:{payload[at + 4] << 8 | payload[at + 5]}", ()
+        return f"{_name(payload, at + 6, fold=fold)[0]}:{payload[at + 4] << 8 | payload[at + 5]}", ()
     if kind in (SVCB, HTTPS) and end - at > 2:
         return _service(payload, at + 2, end)
     if kind == TXT:
@@ -143,7 +144,7 @@ def _data(payload: bytes, at: int, end: int, kind: int) -> tuple[str, tuple[str,
 
 def _service(payload: bytes, at: int, end: int) -> tuple[str, tuple[str, ...]]:
     """Target and address hints (RFC 9460 §2.2, §7.3)."""
-    target, at = _name(payload, at)
+    target, at = _name(payload, at, fold=True)
     addresses: list[str] = []
     while at + 4 <= end:
         key, length = payload[at] << 8 | payload[at + 1], payload[at + 2] << 8 | payload[at + 3]
@@ -166,8 +167,8 @@ def _strings(payload: bytes, at: int, end: int) -> str:
     return printable(b" ".join(parts))
 
 
-def _name(payload: bytes, at: int) -> tuple[str, int]:
-    """The name at ``at``, lower-case without its last dot, and where what follows it begins."""
+def _name(payload: bytes, at: int, *, fold: bool) -> tuple[str, int]:
+    """The name at ``at`` without its last dot, and where what follows it begins."""
     labels: list[bytes] = []
     size = 1
     after = -1
@@ -199,11 +200,11 @@ def _name(payload: bytes, at: int) -> tuple[str, int]:
         after = at + 1
     if not labels:
         return ROOT, after
-    raw = b".".join(labels).lower()
+    raw = b".".join(labels)
     if raw.count(b".") >= len(labels):
         # A dot inside a label is not a separator: told apart as RFC 1035 §5.1 writes it.
-        raw = b".".join(label.replace(b".", b"\\.") for label in labels).lower()
-    return printable(raw, NAME_TEXT), after
+        raw = b".".join(label.replace(b".", b"\\.") for label in labels)
+    return printable(raw.lower() if fold else raw, NAME_TEXT), after
 
 
 def ipv4(raw: bytes) -> str:
