@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.decode.layout import PF_QUOTE, Bucket, Count
+from egresswatch.packets import PF_QUOTE, Bucket, Count
 from egresswatch.decode.link import (
     K_BAD,
     K_ENCRYPTED,
@@ -24,7 +24,7 @@ from egresswatch.decode.link import (
     link_header,
     to_network_slow,
 )
-from egresswatch.decode.loads import be16, u8
+from egresswatch.loads import be16, u8
 from egresswatch.decode.network import check_ip, write_ip
 from egresswatch.decode.tunnels import inner, is_tunnel
 from egresswatch.jit import inline, kernel

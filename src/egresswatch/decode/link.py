@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.decode.loads import be16, be32, le16, le32, u8
+from egresswatch.loads import be16, be32, le16, le32, u8
 from egresswatch.jit import inline, kernel
 
 K_IP = 0x10000           # an IP header; its version nibble decides

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.decode.layout import (
+from egresswatch.packets import (
     KEY_FRAGMENT,
     KEY_PORTS,
     KEY_V6,
@@ -24,7 +24,7 @@ from egresswatch.decode.layout import (
     PF_V6,
     Count,
 )
-from egresswatch.decode.loads import be16, be32, be64, mix, u8
+from egresswatch.loads import be16, be32, be64, mix, pair_hash, u8
 from egresswatch.jit import inline, kernel
 
 C_MALFORMED_L4 = int(Count.malformed_l4)
@@ -46,16 +46,6 @@ _U16 = np.uint64(16)
 _U32 = np.uint64(32)
 _U48 = np.uint64(48)
 _U60 = np.uint64(60)
-_SEED = np.uint64(0x51_7C_C1_B7_27_22_0A_95)
-
-
-@inline
-def pair_hash(a_hi: Any, a_lo: Any, b_hi: Any, b_lo: Any, meta: Any) -> Any:
-    """Hash of the address pair alone: it decides the shard, so a fragment meets its first one."""
-    h = mix(mix(_SEED, a_lo), b_lo)
-    if meta & np.uint64(KEY_V6) != _U0:
-        h = mix(mix(h, a_hi), b_hi)
-    return h
 
 
 @inline

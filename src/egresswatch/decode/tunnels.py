@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.decode.layout import TUNNEL_BITS
+from egresswatch.packets import TUNNEL_BITS
 from egresswatch.decode.link import K_ETHERNET, K_IP, K_NON_IP, K_PPP
-from egresswatch.decode.loads import be16, be32, u8
+from egresswatch.loads import be16, be32, u8
 from egresswatch.jit import inline, kernel
 
 T_GRE = TUNNEL_BITS["gre"]

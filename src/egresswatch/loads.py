@@ -16,7 +16,7 @@ from egresswatch.jit import inline
 _ONE = np.uint64(1)
 _MULT = np.uint64(0x9E3779B97F4A7C15)
 _S29 = np.uint64(29)
-_S32 = np.uint64(32)
+_SEED = np.uint64(0x51_7C_C1_B7_27_22_0A_95)
 
 
 @inline
@@ -84,3 +84,12 @@ def mix(h: Any, v: Any) -> Any:
     """One step of the hash: multiply and fold (uint64 both)."""
     x = (h ^ v) * _MULT
     return x ^ (x >> _S29)
+
+
+@inline
+def pair_hash(a_hi: Any, a_lo: Any, b_hi: Any, b_lo: Any, meta: Any) -> Any:
+    """Hash of the address pair alone: it decides the shard, so a fragment meets its first one."""
+    h = mix(mix(_SEED, a_lo), b_lo)
+    if meta & _ONE != np.uint64(0):
+        h = mix(mix(h, a_hi), b_hi)
+    return h

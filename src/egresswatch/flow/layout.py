@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The biflow table's memory: one 256-byte row per live flow, and what the kernel writes beside it.
+
+Row fields are grouped by cache line: the first 128 bytes are all that a packet of a known flow
+touches. ``_a`` / ``_b`` are the canonical ends of the key (PACKET.side 0 / 1), not originator and
+responder: orientation is a bit, applied when a record is exported.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+ROW = np.dtype(
+    [
+        # line 0: the key, and when it was last seen
+        ("a_hi", "u8"), ("a_lo", "u8"), ("b_hi", "u8"), ("b_lo", "u8"), ("meta", "u8"),
+        ("vlan_a", "u4"), ("vlan_b", "u4"),  # tag stack each end sent with; NO_VLAN = not seen yet
+        ("last", "i8"),      # packet clock of the last packet: timeouts run on it
+        ("ts_end", "i8"),    # latest capture time in this record
+        # line 1: counters of the record that is open, TCP sequence state, sniff state
+        ("bytes_a", "u8"), ("bytes_b", "u8"),
+        ("pkts_a", "u4"), ("pkts_b", "u4"),
+        ("next_a", "u4"), ("next_b", "u4"),      # next sequence number expected of each end
+        ("hole_a", "u4"), ("hole_b", "u4"),      # where the youngest hole begins ...
+        ("gap_a", "u4"), ("gap_b", "u4"),        # ... and how many of its bytes are still missing
+        ("flags_a", "u1"), ("flags_b", "u1"),
+        ("state", "u2"),     # S_* bits
+        ("parser", "u2"),    # what the payload was recognised as (records.Parser or recogniser)
+        ("probes_a", "u1"), ("probes_b", "u1"),  # payload packets tried so far
+        ("budget_a", "u4"), ("budget_b", "u4"),  # payload bytes that may still be handed up
+        # line 2: the rest of the record and the flow's identity
+        ("ts", "i8"),        # earliest capture time in this record
+        ("ts_flow", "i8"),
+        ("opened", "i8"),    # packet clock when this record was opened
+        ("missed_a", "u8"), ("missed_b", "u8"),
+        ("flow", "u8"), ("uid", "u8"),
+        ("after", "u4"), ("before", "u4"),       # wheel list, row number + 1
+        # line 3: totals of earlier records, places in the table
+        ("sum_bytes_a", "u8"), ("sum_bytes_b", "u8"),
+        ("sum_pkts_a", "u4"), ("sum_pkts_b", "u4"),
+        ("mac_a", "u8"), ("mac_b", "u8"),
+        ("hash", "u4"),
+        ("second", "i4"),    # bucket of the wheel, modulo WHEEL; -1 = in none
+        ("seq", "u4"),
+        ("ever_a", "u1"), ("ever_b", "u1"),      # TCP flags of earlier records
+        ("every", "u1"), ("class_ab", "u1"),     # address class of a << 4 | of b
+        ("pad", "u8"),
+    ]
+)
+
+NO_VLAN = 0xFFFFFFFF
+
+# state bits
+S_ORIG_B = 1          # end b is the originator
+S_ORIENTED = 2        # a SYN or SYN-ACK said so
+S_FLIPPED = 4
+S_SEEN_A = 8          # a packet other than a RST came from a / b
+S_SEEN_B = 16
+S_FIN_A = 32
+S_FIN_B = 64
+S_RST = 128
+S_UNREACHABLE = 256   # an ICMP error said so
+S_JOINED = 512        # two tag stacks in one flow
+S_SEQ_A = 1024        # next_a is known
+S_SEQ_B = 2048
+S_DONE = 4096         # nothing more is wanted of the payload
+S_FIRST_A = 8192      # any packet came from a / b
+S_FIRST_B = 16384
+
+SHARD = np.dtype(
+    [
+        ("live", "i8"), ("used", "i8"), ("free", "i8"), ("second", "i8"), ("hint", "i8"),
+        ("created", "i8"), ("pad", "i8", (2,)),
+    ]
+)
+
+WHEEL = 1024
+"""Seconds the timing wheel spans; longer deadlines are looked at again when they come round."""
+
+MSG = np.dtype(
+    [
+        # a packet handed up for reading, with the flow's totals at that packet
+        ("flow", "u8"), ("uid", "u8"),
+        ("bytes_a", "u8"), ("bytes_b", "u8"), ("pkts_a", "u4"), ("pkts_b", "u4"),
+        ("ts_flow", "i8"), ("missed_a", "u8"), ("missed_b", "u8"),
+        ("index", "u4"), ("row", "u4"),
+        ("parser", "u2"), ("recogniser", "u2"),
+        ("start", "u1"), ("side", "u1"), ("orig", "u1"), ("class_ab", "u1"),
+    ]
+)
+
+NEW = np.dtype(
+    [
+        # the first packet of an end of a flow, told when it crosses the perimeter or shows a host
+        ("flow", "u8"), ("uid", "u8"), ("ts_flow", "i8"),
+        ("bytes_a", "u8"), ("bytes_b", "u8"), ("pkts_a", "u4"), ("pkts_b", "u4"),
+        ("index", "u4"),
+        ("side", "u1"), ("orig", "u1"), ("class_ab", "u1"), ("kind", "u1"),  # N_* bits
+    ]
+)
+N_CROSSING = 1
+N_HOST = 2
+N_REPLY = 4
+
+DUP = np.dtype([("key", "u8"), ("clock", "i8")])
+DUP_SETS = 4096
+DUP_WAYS = 4
+FRAG = np.dtype([("key", "u8"), ("clock", "i8"), ("meta", "u8")])
+FRAG_SETS = 512
+FRAG_WAYS = 4
+FRAG_LIFE = 30_000_000_000
+HOSTS = 4096
+
+
+class Tally(IntEnum):
+    """Counters of the flow stage (index into a uint64 array, one array per worker)."""
+
+    created = 0
+    evicted = 1             # exported early because the table was full
+    duplicates = 2
+    duplicate_bytes = 3     # IP bytes of duplicates
+    dup_forgotten = 4       # a fingerprint still in its window was pushed out
+    frag_joined = 5
+    frag_orphans = 6
+    frag_forgotten = 7
+    vlan_joined = 8
+    vlan_contradicted = 9
+    budget_shed = 10        # payload packets not handed up because the flow's budget was spent
+    handed_up = 11
+    icmp_marked = 12
+
+
+TALLIES = len(Tally)
+
+
+class AddressClass(IntEnum):
+    """Where an address lies as the kernel sees it (two bits of ``class_ab`` each)."""
+
+    outside = 0
+    inside = 1
+    multicast = 2
+    broadcast = 3
+
+
+PORT_ANY = 0
+END_IDLE, END_ACTIVE, END_END, END_EOF, END_LACK = 1, 2, 3, 4, 5
+OUT_ANSWERED, OUT_UNANSWERED, OUT_REFUSED, OUT_ONE_SIDED = 1, 2, 3, 4

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which parser wants this payload: the PATTERN table, reached by protocol and first byte.
+
+``probe`` tries only the patterns whose first byte can fit, in table order, and gives the first
+built-in parser and the first recogniser of the rule pack that match. A comparison that would read
+past the captured bytes does not match. ``lists`` is built by ``pattern_lists``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from egresswatch.loads import be16, be32, be64, le16, le32, u8
+from egresswatch.jit import inline, kernel
+from egresswatch.records import PATTERN, RECOGNISER_BASE, Array
+
+_U0 = np.uint64(0)
+
+
+@inline
+def _word(d: Any, at: Any, n: Any) -> Any:
+    """n bytes (1-8) as the upper bytes of a big-endian word."""
+    if n == 8:
+        return be64(d, at)
+    value = _U0
+    for k in range(8):
+        value = value << np.uint64(8)
+        if k < n:
+            value |= np.uint64(d[np.uint64(at + k)])
+    return value
+
+
+@inline
+def _related(d: Any, p: Any, cap: Any, size: Any, pattern: Any) -> Any:
+    """Does the length relation hold?"""
+    kind = pattern["rel"]
+    at = np.int64(pattern["rel_off"])
+    if at + (2 if kind <= 2 else 4) > cap:
+        return False
+    if kind == 1:
+        value = be16(d, p + at)
+    elif kind == 2:
+        value = le16(d, p + at)
+    elif kind == 3:
+        value = be32(d, p + at)
+    else:
+        value = le32(d, p + at)
+    return value + np.int64(pattern["rel_add"]) == size
+
+
+@inline
+def _fits(d: Any, p: Any, cap: Any, size: Any, sport: Any, dport: Any, pattern: Any) -> Any:
+    port = np.int64(pattern["port"])
+    if port != 0 and port != sport and port != dport:
+        return False
+    if size < np.int64(pattern["min_len"]):
+        return False
+    if pattern["max_len"] != 0 and size > np.int64(pattern["max_len"]):
+        return False
+    n = np.int64(pattern["n1"])
+    if n != 0:
+        at = np.int64(pattern["off1"])
+        if at + n > cap or _word(d, p + at, n) & pattern["mask1"] != pattern["value1"]:
+            return False
+    n = np.int64(pattern["n2"])
+    if n != 0:
+        at = np.int64(pattern["off2"])
+        if at + n > cap or _word(d, p + at, n) & pattern["mask2"] != pattern["value2"]:
+            return False
+    return pattern["rel"] == 0 or _related(d, p, cap, size, pattern)
+
+
+@kernel
+def probe(
+    d: Any, p: Any, cap: Any, size: Any, proto: Any, sport: Any, dport: Any, patterns: Any,
+    starts: Any, order: Any,
+) -> Any:
+    """(built-in parser or 0, recogniser or 0, every flag) for the payload at p."""
+    found, recogniser, every = 0, 0, 0
+    if cap < 1:
+        return found, recogniser, every
+    lane = (0 if proto == 6 else 256) + u8(d, p)
+    for k in range(np.int64(starts[lane]), np.int64(starts[lane + 1])):
+        pattern = patterns[np.int64(order[k])]
+        number = np.int64(pattern["parser"])
+        if number < RECOGNISER_BASE:
+            if found != 0:
+                continue
+        elif recogniser != 0:
+            continue
+        if _fits(d, p, cap, size, sport, dport, pattern):
+            if number < RECOGNISER_BASE:
+                found, every = number, np.int64(pattern["every"])
+            else:
+                recogniser = number
+            if found != 0 and recogniser != 0:
+                break
+    return found, recogniser, every
+
+
+def pattern_lists(patterns: Array) -> tuple[Array, Array]:
+    """(starts int32[513], order int32[n]): pattern numbers by protocol (TCP, UDP) and first byte."""
+    assert patterns.dtype == PATTERN
+    starts, order = [0], []
+    for proto in (6, 17):
+        for byte in range(256):
+            for number, pattern in enumerate(patterns):
+                if int(pattern["proto"]) == proto and _first_byte_fits(pattern, byte):
+                    order.append(number)
+            starts.append(len(order))
+    return np.array(starts, np.int32), np.array(order or [0], np.int32)
+
+
+def _first_byte_fits(pattern: Any, byte: int) -> bool:
+    for k in ("1", "2"):
+        if int(pattern["n" + k]) and int(pattern["off" + k]) == 0:
+            mask, value = int(pattern["mask" + k]) >> 56, int(pattern["value" + k]) >> 56
+            if byte & mask != value:
+                return False
+    return True

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flow table as Python sees it: owns the memory, runs the kernel, hands out what it wrote.
+
+``run`` takes a decoded batch and yields Output pieces until the batch is done; ``finish`` exports
+what is left. With several workers each takes a range of the virtual shards, over the same packets,
+in threads (the kernel holds no interpreter lock); what they wrote is told worker by worker, and
+the caller orders it, so results do not depend on their number.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from egresswatch.config import Settings
+from egresswatch.flow.layout import (
+    DUP,
+    DUP_SETS,
+    DUP_WAYS,
+    FRAG,
+    FRAG_SETS,
+    FRAG_WAYS,
+    HOSTS,
+    MSG,
+    NEW,
+    ROW,
+    SHARD,
+    TALLIES,
+    WHEEL,
+    Tally,
+)
+from egresswatch.flow.probe import pattern_lists
+from egresswatch.flow.rows import flush, turn_all
+from egresswatch.flow.slots import VLAN_AUTO, VLAN_IGNORE, VLAN_KEY
+from egresswatch.flow.update import mark_done, update
+from egresswatch.packets import SHARDS
+from egresswatch.records import FLOW_RECORD, Array, FrameBatch
+
+_MODES = {"auto": VLAN_AUTO, "true": VLAN_KEY, "false": VLAN_IGNORE}
+_RECORDS, _MESSAGES, _NEWS = 16384, 32768, 16384
+FIRST_SECOND = np.int64(-(1 << 62) // 10**9)
+
+
+@dataclass(slots=True)
+class Output:
+    """What one call of the kernel wrote: copies, free to keep."""
+
+    records: Array
+    """FLOW_RECORD[n]"""
+    messages: Array
+    """MSG[n], indices into the batch"""
+    news: Array
+    """NEW[n], indices into the batch"""
+
+
+@dataclass(slots=True)
+class _Worker:
+    low: int
+    high: int
+    records: Array = field(default_factory=lambda: np.zeros(_RECORDS, FLOW_RECORD))
+    messages: Array = field(default_factory=lambda: np.zeros(_MESSAGES, MSG))
+    news: Array = field(default_factory=lambda: np.zeros(_NEWS, NEW))
+    cursor: Array = field(default_factory=lambda: np.zeros(3, np.int64))
+    tally: Array = field(default_factory=lambda: np.zeros(TALLIES, np.uint64))
+
+    def take(self) -> Output:
+        records, messages, news = (int(n) for n in self.cursor)
+        self.cursor[:] = 0
+        return Output(
+            self.records[:records].copy(), self.messages[:messages].copy(), self.news[:news].copy()
+        )
+
+
+def _huge(dtype: np.dtype[np.void], count: int) -> Array:
+    """Zeroed memory in huge pages where the kernel gives them: rows are touched in random order."""
+    memory = mmap.mmap(-1, max(1, count) * dtype.itemsize)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, dtype, count)
+
+
+class FlowTable:
+    """A bounded biflow table in ``SHARDS`` virtual shards."""
+
+    def __init__(self, settings: Settings, patterns: Array, networks: Array, workers: int = 1):
+        flow = settings.flow
+        per_shard = max(1, -(-flow.table_size // SHARDS))
+        self.capacity = per_shard * SHARDS
+        slots = 1 << max(3, (2 * per_shard - 1).bit_length())
+        self._rows = _huge(ROW, self.capacity)
+        self._row_bytes = self._rows.view(np.uint8)
+        self._slots = np.zeros(slots * SHARDS, np.uint64)
+        self._heads = np.zeros((SHARDS, WHEEL), np.uint32)
+        self._shards = np.zeros(SHARDS, SHARD)
+        self._shards["second"] = FIRST_SECOND
+        dedup = settings.decode.dedup
+        self._dups = np.zeros((SHARDS, DUP_SETS * DUP_WAYS if dedup else DUP_WAYS), DUP)
+        self._dups["clock"] = np.iinfo(np.int64).min // 2
+        self._frags = np.zeros((SHARDS, FRAG_SETS * FRAG_WAYS), FRAG)
+        self._frags["clock"] = np.iinfo(np.int64).min // 2
+        self._hosts = np.zeros((SHARDS, HOSTS), np.uint64)
+        self._timeouts = np.array(
+            [flow.tcp_idle_timeout, flow.udp_idle_timeout, flow.other_idle_timeout, flow.active_timeout,
+             flow.end_linger], np.int64,
+        )
+        self._mode = _MODES[settings.decode.vlan_in_key]
+        self._window = np.int64(settings.decode.dedup_window if dedup else 0)
+        self._budget = np.int64(settings.sniff.flow_bytes)
+        self._probes = np.int64(min(255, settings.sniff.probe_packets) if settings.sniff.enabled else 0)
+        self._patterns = patterns
+        self._starts, self._order = pattern_lists(patterns)
+        self._nets = networks
+        count = max(1, min(workers, SHARDS))
+        edges = [SHARDS * k // count for k in range(count + 1)]
+        self._workers = [_Worker(low, high) for low, high in zip(edges, edges[1:], strict=False)]
+        self._pool = ThreadPoolExecutor(count) if count > 1 else None
+
+    def run(self, batch: FrameBatch, packets: Array, quotes: Array, quoted: int) -> Iterator[Output]:
+        """Put a decoded batch (PACKET rows) through the table."""
+        def work(worker: _Worker, first: int) -> int:
+            return int(update(
+                np.int64(first), batch.data, batch.off, batch.ts, packets, quotes, np.int64(quoted),
+                np.int64(worker.low), np.int64(worker.high), np.int64(self._mode), self._window,
+                self._budget, self._probes, self._timeouts, self._nets, self._patterns, self._starts,
+                self._order, self._slots, self._rows, self._row_bytes, self._heads, self._shards,
+                self._dups, self._frags, self._hosts, worker.records, worker.messages, worker.news,
+                worker.cursor, worker.tally,
+            ))
+
+        places = [0] * len(self._workers)
+        n = len(packets)
+        while True:
+            todo = [k for k, place in enumerate(places) if place < n]
+            if not todo:
+                return
+            if self._pool is None:
+                places[0] = work(self._workers[0], places[0])
+            else:
+                futures = {k: self._pool.submit(work, self._workers[k], places[k]) for k in todo}
+                for k, future in futures.items():
+                    places[k] = future.result()
+            for k in todo:
+                yield self._workers[k].take()
+
+    def finish(self, second: int) -> Iterator[Output]:
+        """End of input at packet-clock ``second``: turn all wheels to it, then export what lives."""
+        for worker in self._workers:
+            done = False
+            while not done:
+                done = bool(turn_all(
+                    np.int64(second), np.int64(worker.low), np.int64(worker.high), self._slots, self._rows,
+                    self._heads, self._shards, self._timeouts, worker.records, worker.cursor,
+                ))
+                yield worker.take()
+            done = False
+            while not done:
+                done = bool(flush(
+                    np.int64(worker.low), np.int64(worker.high), self._slots, self._rows, self._heads,
+                    self._shards, worker.records, worker.cursor,
+                ))
+                yield worker.take()
+
+    def done(self, places: list[int], flows: list[int]) -> None:
+        """Stop handing up payloads of these flows (rows and flow numbers from messages)."""
+        if places:
+            mark_done(self._rows, np.array(places, np.uint32), np.array(flows, np.uint64))
+
+    @property
+    def live(self) -> int:
+        """Flows alive now."""
+        return int(self._shards["live"].sum())
+
+    def tally(self) -> dict[str, int]:
+        """Counters over all workers, by name."""
+        total = sum((worker.tally for worker in self._workers), np.zeros(TALLIES, np.uint64))
+        return {name.name: int(total[name.value]) for name in Tally}
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown()

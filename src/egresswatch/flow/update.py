@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flow kernel: packet rows into the biflow table, in frame order, shard by shard.
+
+Theory of operation. Packets come with their packet clock. When it enters a new second, every shard
+turns its wheel to it first, so that a record's tick is a function of the packets alone, not of how
+they were cut into batches. Then the packet is looked up (duplicate? fragment? which row?), counted,
+and its payload, while somebody may want it, is tried against the patterns. Slots and rows are
+prefetched AHEAD packets before they are needed. The kernel stops early, to be called again at the
+packet it names, when one of its output arrays is nearly full: nothing is dropped for want of room.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from egresswatch.flow.guards import is_duplicate, join_fragment, note_fragment, show_host
+from egresswatch.flow.handup import hand_up
+from egresswatch.flow.layout import (
+    END_END,
+    N_CROSSING,
+    N_HOST,
+    N_REPLY,
+    NO_VLAN,
+    S_DONE,
+    S_FIRST_A,
+    S_FIRST_B,
+    S_JOINED,
+    S_ORIG_B,
+    S_UNREACHABLE,
+    Tally,
+)
+from egresswatch.flow.rows import ROOM, count, create, end_row, read_mac, turn_all
+from egresswatch.flow.slots import VLAN_IGNORE, find, find_any
+from egresswatch.flow.tcp import ACK, FIN, RST, SYN, orient, track
+from egresswatch.flow.wheel import NS, hang, is_closed, take_down
+from egresswatch.jit import inline, kernel, prefetch
+from egresswatch.packets import PF_FRAG_FIRST, PF_FRAG_LATER, PF_PAYLOAD, Bucket
+
+AHEAD = 16
+B_ACCOUNTED = int(Bucket.accounted)
+B_DUPLICATE = int(Bucket.duplicate)
+C_DUPLICATES = int(Tally.duplicates)
+C_DUP_BYTES = int(Tally.duplicate_bytes)
+C_JOINED = int(Tally.vlan_joined)
+C_CONTRADICTED = int(Tally.vlan_contradicted)
+C_MARKED = int(Tally.icmp_marked)
+_U0 = np.uint64(0)
+_U8 = np.uint64(8)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+@inline
+def _look_ahead(packets: Any, i: Any, n: Any, slots: Any, size: Any, row_bytes: Any) -> None:
+    """Prefetch the slot of a packet 2 AHEAD and the row of a packet AHEAD."""
+    ahead = i + 2 * AHEAD
+    if ahead < n:
+        s = np.int64(packets[ahead]["shard"])
+        prefetch(slots, s * size + (np.int64(packets[ahead]["hash"]) & (size - 1)))
+    ahead = i + AHEAD
+    if ahead < n:
+        s = np.int64(packets[ahead]["shard"])
+        slot = slots[s * size + (np.int64(packets[ahead]["hash"]) & (size - 1))]
+        if slot != _U0:
+            place = (np.int64(slot & _LOW) - 1) * 256
+            prefetch(row_bytes, place)
+            prefetch(row_bytes, place + 64)
+
+
+@inline
+def _tell_new(row: Any, packet: Any, side: Any, kind: Any, new: Any) -> None:
+    new["flow"], new["uid"], new["ts_flow"] = row["flow"], row["uid"], row["ts_flow"]
+    new["bytes_a"], new["bytes_b"] = row["bytes_a"] + row["sum_bytes_a"], row["bytes_b"] + row["sum_bytes_b"]
+    new["pkts_a"], new["pkts_b"] = row["pkts_a"] + row["sum_pkts_a"], row["pkts_b"] + row["sum_pkts_b"]
+    new["index"], new["side"], new["kind"] = packet, side, kind
+    new["orig"] = 1 if row["state"] & S_ORIG_B != 0 else 0
+    new["class_ab"] = row["class_ab"]
+
+
+@inline
+def _first_of_end(
+    d: Any, frame: Any, pkt: Any, row: Any, i: Any, s: Any, side: Any, vlan: Any, hosts: Any,
+    news: Any, nn: Any,
+) -> Any:
+    """Note the first packet of an end when it crosses the perimeter or shows a host."""
+    total = np.int64(row["pkts_a"]) + row["pkts_b"] + row["sum_pkts_a"] + row["sum_pkts_b"]
+    kind = 0 if total == 1 else N_REPLY
+    both = np.int64(row["class_ab"])
+    if both == 0x10 or both == 0x01:
+        kind |= N_CROSSING
+    mine = both >> 4 if side == 0 else both & 15
+    mac = read_mac(d, frame, np.int64(pkt["mac_src"]))
+    if show_host(hosts, s, row, side, mine, mac, vlan):
+        kind |= N_HOST
+    if kind & (N_CROSSING | N_HOST) != 0:
+        _tell_new(row, i, side, kind, news[nn])
+        nn += 1
+    return nn
+
+
+@inline
+def _mark_quoted(
+    quotes: Any, nq: Any, quote: Any, i: Any, low: Any, high: Any, slots: Any, size: Any, rows: Any, tally: Any
+) -> Any:
+    """Mark flows that an ICMP error in packet i speaks of; gives the next quote to look at."""
+    while quote < nq and np.int64(quotes[quote]["index"]) == i:
+        s = np.int64(quotes[quote]["shard"])
+        if s >= low and s < high:
+            marked = find_any(slots, s * size, size - 1, rows, quotes[quote])
+            if marked >= 0:
+                rows[marked]["state"] |= S_UNREACHABLE
+                tally[C_MARKED] += np.uint64(1)
+        quote += 1
+    return quote
+
+
+@kernel
+def update(
+    first: Any, d: Any, off: Any, ts: Any, packets: Any, quotes: Any, nq: Any, low: Any, high: Any,
+    vlan_mode: Any, dup_window: Any, budget: Any, max_probes: Any, timeouts: Any, nets: Any,
+    patterns: Any, starts: Any, order: Any,
+    slots: Any, rows: Any, row_bytes: Any, heads: Any, shards: Any, dups: Any, frags: Any, hosts: Any,
+    out: Any, msgs: Any, news: Any, cursor: Any, tally: Any,
+) -> Any:
+    """Run packets ``first`` .. of a batch through shards ``low`` .. ``high - 1``.
+
+    ``cursor`` int64[3]: records, messages and new-flow notes written so far, and advanced here.
+    Gives the packet to go on at: ``len(packets)`` when the batch is done.
+    """
+    n = len(packets)
+    size = len(slots) // len(shards)
+    nm, nn = cursor[1], cursor[2]
+    quote = 0
+    while quote < nq and np.int64(quotes[quote]["index"]) < first:
+        quote += 1
+    i = first
+    while i < n:
+        _look_ahead(packets, i, n, slots, size, row_bytes)
+        if cursor[0] + ROOM > len(out) or nm + ROOM > len(msgs) or nn + ROOM > len(news):
+            break
+        pkt = packets[i]
+        clock = np.int64(pkt["clock"])
+        if clock // NS > shards[low]["second"] and not turn_all(
+            clock // NS, low, high, slots, rows, heads, shards, timeouts, out, cursor
+        ):
+            break
+        quote = _mark_quoted(quotes, nq, quote, i, low, high, slots, size, rows, tally)
+        s = np.int64(pkt["shard"])
+        if pkt["bucket"] != B_ACCOUNTED or s < low or s >= high:
+            i += 1
+            continue
+        if dup_window > 0 and is_duplicate(dups, s, pkt["dup"], clock, dup_window, tally):
+            pkt["bucket"] = B_DUPLICATE
+            tally[C_DUPLICATES] += np.uint64(1)
+            tally[C_DUP_BYTES] += np.uint64(pkt["ip_bytes"])
+            i += 1
+            continue
+        side, vlan, flags = np.int64(pkt["side"]), np.int64(pkt["vlan"]), np.int64(pkt["flags"])
+        if flags & PF_FRAG_LATER != 0:
+            join_fragment(frags, s, pkt, side, np.int64(0) if vlan_mode == VLAN_IGNORE else vlan, clock, tally)
+        elif flags & PF_FRAG_FIRST != 0:
+            note_fragment(frags, s, pkt, side, np.int64(0) if vlan_mode == VLAN_IGNORE else vlan, clock, tally)
+        index, how = find(slots, s * size, size - 1, rows, pkt, side, vlan, vlan_mode)
+        tcp_flags = np.int64(pkt["tcp_flags"])
+        when = np.int64(ts[i])
+        if index >= 0 and tcp_flags & (SYN | ACK) == SYN and is_closed(rows[index]):
+            cursor[0] = end_row(slots, rows, heads, shards, s, index, END_END, clock, out, cursor[0])
+            index = np.int64(-1)
+        if index < 0:
+            if how == 2:
+                tally[C_CONTRADICTED] += np.uint64(1)
+            index, cursor[0] = create(
+                d, np.int64(off[i]), when, pkt, side, vlan, nets, budget, slots, rows, heads, shards, s,
+                timeouts, out, cursor[0], tally,
+            )
+        row = rows[index]
+        seen = row["state"] & (S_FIRST_A if side == 0 else S_FIRST_B) != 0
+        if when < row["ts"]:
+            row["ts"] = when
+            if when < row["ts_flow"]:
+                row["ts_flow"] = when
+        if not seen:
+            if side == 0:
+                row["vlan_a"] = vlan
+            else:
+                row["vlan_b"] = vlan
+            if how == 1:
+                row["state"] |= S_JOINED
+                tally[C_JOINED] += np.uint64(1)
+        count(row, side, when, clock, np.uint64(pkt["ip_bytes"]), tcp_flags)
+        if tcp_flags != 0:
+            orient(row, tcp_flags, side)
+            track(
+                row, side, tcp_flags, np.int64(pkt["seq"]), np.int64(pkt["ack"]), np.int64(pkt["pay_len"])
+            )
+            if tcp_flags & (FIN | RST) != 0 and is_closed(row):  # its deadline has come nearer
+                take_down(heads, s, rows, index)
+                hang(heads, shards, s, rows, index, timeouts)
+        if not seen:
+            nn = _first_of_end(d, np.int64(off[i]), pkt, row, i, s, side, vlan, hosts, news, nn)
+        if flags & PF_PAYLOAD != 0 and max_probes > 0 and row["state"] & S_DONE == 0:
+            nm = hand_up(
+                d, i, pkt, row, index, side, budget, max_probes, patterns, starts, order, msgs, nm, tally
+            )
+        i += 1
+    cursor[1], cursor[2] = nm, nn
+    return i
+
+
+@kernel
+def mark_done(rows: Any, places: Any, flows: Any) -> None:
+    """Nothing more is wanted of these flows' payloads (rows that live on under another flow are left)."""
+    for k in range(len(places)):
+        row = rows[np.int64(places[k])]
+        if row["flow"] == flows[k]:
+            row["state"] |= S_DONE
