@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rule file is its own test: runs every rule's and every fingerprint's examples on the tables.
+
+An example of ``match`` must find its rule through the same look-up the pipeline uses; one of
+``no_match`` must not. Payload examples are tried against the compiled rows and against the plain
+reading of the grammar; both must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from egresswatch.records import RECOGNISER_BASE, Array
+from egresswatch.rules import payload as payloads
+from egresswatch.rules.model import Example, FingerprintRule, Issue, Rule
+from egresswatch.rules.tables import MatchTables, recognise
+
+EPHEMERAL = 49152
+"""Source port of a payload example, which names the service's port only."""
+
+
+def run_examples(tables: MatchTables) -> list[Issue]:
+    """One error for each example that does not do what it says, in order of rule id."""
+    issues = []
+    for rule in tables.rules.values():
+        if rule.status == "deprecated":
+            continue
+        for wanted, examples in ((True, rule.match_examples), (False, rule.no_match_examples)):
+            for example in examples:
+                problem = _problem(tables, rule, example, wanted=wanted)
+                if problem:
+                    issues.append(Issue("error", rule.id, rule.path, example.line, problem))
+    for rules in tables.fingerprint_rules.values():
+        for fingerprint in rules:
+            issues += _fingerprint_problems(fingerprint)
+    return sorted(issues, key=lambda issue: (issue.subject, issue.line, issue.message))
+
+
+def count(tables: MatchTables) -> int:
+    """How many examples there are to run."""
+    rules = sum(len(rule.match_examples) + len(rule.no_match_examples) for rule in tables.rules.values())
+    return rules + sum(
+        len(item.match_examples) + len(item.no_match_examples)
+        for items in tables.fingerprint_rules.values()
+        for item in items
+    )
+
+
+def _problem(tables: MatchTables, rule: Rule, example: Example, *, wanted: bool) -> str:
+    found = found_by(tables, example)
+    if example.kind == "payload":
+        plain = any(
+            payloads.holds(item, example.proto, EPHEMERAL, example.port, example.payload, example.length)
+            for item in rule.match.payload
+        )
+        if plain != (rule in found):
+            return f"example {shown(example)}: the compiled rows and the plain reading disagree"
+    if (rule in found) == wanted:
+        return ""
+    others = ", ".join(other.id for other in found if other is not rule) or "nothing"
+    return f"example {shown(example)} should {'' if wanted else 'not '}match (found: {others})"
+
+
+def found_by(tables: MatchTables, example: Example) -> tuple[Rule, ...]:
+    """The rules that the tables find for one observation."""
+    if example.kind == "name":
+        return tables.domain(example.name)
+    if example.kind == "address":
+        return tables.address(example.name)
+    if example.kind == "port":
+        return tables.port(example.proto, example.port)
+    hits = matching(
+        tables.patterns, example.proto, EPHEMERAL, example.port, example.payload, example.length
+    )
+    return tuple(tables.recogniser(parser - RECOGNISER_BASE) for parser in hits)
+
+
+def matching(patterns: Array, proto: int, sport: int, dport: int, data: bytes, length: int) -> tuple[int, ...]:
+    """Parsers whose PATTERN rows this payload fits, each once, in order: slow and obvious."""
+    found: dict[int, None] = {}
+    for row in patterns:
+        if _fits(row, proto, sport, dport, data, length):
+            found[int(row["parser"])] = None
+    return tuple(found)
+
+
+def _fits(row: Array, proto: int, sport: int, dport: int, data: bytes, length: int) -> bool:
+    if row["proto"] != proto or (row["port"] and row["port"] not in (sport, dport)):
+        return False
+    if length < row["min_len"] or (row["max_len"] and length > row["max_len"]):
+        return False
+    for k in "12":
+        at, size = int(row["off" + k]), int(row["n" + k])
+        seen = data[at : at + size]
+        if len(seen) < size:
+            return False
+        word = int.from_bytes(seen.ljust(payloads.WORD, b"\0"), "big")
+        if word & int(row["mask" + k]) != int(row["value" + k]):
+            return False
+    if not row["rel"]:
+        return True
+    size, order = next((s, o) for form, s, o in payloads.LENGTH_FORMS.values() if form == row["rel"])
+    raw = data[int(row["rel_off"]) : int(row["rel_off"]) + size]
+    return len(raw) == size and int.from_bytes(raw, order) + int(row["rel_add"]) == length  # type: ignore[arg-type]
+
+
+def shown(example: Example) -> str:
+    """The example as a person would write it."""
+    if example.kind in ("name", "address"):
+        return f'"{example.name}"'
+    proto = "tcp" if example.proto == 6 else "udp"
+    port = f"{proto}/{example.port}"
+    return port if example.kind == "port" else f"{example.payload.hex(' ', 1)} on {port}"
+
+
+def _fingerprint_problems(rule: FingerprintRule) -> Iterator[Issue]:
+    for wanted, examples in ((True, rule.match_examples), (False, rule.no_match_examples)):
+        for text in examples:
+            if (recognise(rule, text, text.lower()) is not None) != wanted:
+                message = f'example "{text}" should {"" if wanted else "not "}match'
+                yield Issue("error", rule.fingerprint.id, rule.path, rule.line, message)
