@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sniff stage: handed-up packets in, names and other items out.
 
-Owns which parser reads what (three tables below), the streams and handshakes that are being read, and
+Owns the streams and handshakes that are being read, and
 what is known of each flow so far. The packet path decides what is handed up; the engine never asks for
 more than that, and says with ``done`` when it wants less.
 
@@ -18,50 +18,17 @@ from functools import partial
 from typing import Final, TypeVar
 
 from egresswatch.records import RECOGNISER_BASE, Array, FlowInfo, Item, Message, Parser, Verdict
-from egresswatch.sniff import dhcp, dns, dtls, http, mqtt, probes, quic, rtsp, sip, ssdp, stun, tls, wsd
+from egresswatch.sniff import facts, probes
 from egresswatch.sniff.defrag import Defrag
-from egresswatch.sniff.reassembly import Segment, Stream
+from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, STREAMS, Connection, Parsed
+from egresswatch.sniff.reassembly import Segment, Stream, repeats
 
-Parsed = tuple[Verdict, tuple[Item, ...], int]
-StreamParser = Callable[[bytes, Message], Parsed]
-DatagramParser = Callable[[Message], tuple[Item, ...] | None]
-Connection = quic.Connection | dtls.Connection
 R = TypeVar("R")
-
-_STREAMS: Final[dict[int, StreamParser]] = {
-    Parser.DNS_TCP: dns.parse_tcp,
-    Parser.TLS: tls.parse,
-    Parser.HTTP: http.parse,
-    Parser.RTSP: rtsp.parse,
-    Parser.SIP: sip.parse_stream,
-    Parser.STUN: stun.parse_stream,
-    Parser.MQTT: mqtt.parse,
-}
-_DATAGRAMS: Final[dict[int, DatagramParser]] = {
-    Parser.DNS: dns.parse,
-    Parser.MDNS: dns.parse_mdns,
-    Parser.DHCP: dhcp.parse,
-    Parser.SSDP: ssdp.parse,
-    Parser.WSD: wsd.parse,
-    Parser.SIP: sip.parse,
-    Parser.STUN: stun.parse,
-}
-_CONNECTIONS: Final[dict[int, type[Connection]]] = {
-    Parser.QUIC: quic.Connection,
-    Parser.DTLS: dtls.Connection,
-}
-_SERVICES: Final[dict[int, str]] = {
-    Parser.DNS: "dns", Parser.DNS_TCP: "dns", Parser.MDNS: "mdns", Parser.TLS: "tls", Parser.QUIC: "quic",
-    Parser.HTTP: "http", Parser.RTSP: "rtsp", Parser.DHCP: "dhcp", Parser.SSDP: "ssdp",
-    Parser.WSD: "ws-discovery", Parser.SIP: "sip", Parser.STUN: "stun", Parser.MQTT: "mqtt",
-    Parser.DTLS: "dtls",
-}  # fmt: skip
-_NAME_SOURCES: Final = {"tls_sni": ("sni", 3), "quic_sni": ("quic", 2), "http_host": ("http", 1)}
-_NAME_RANK: Final = dict(_NAME_SOURCES.values())
 
 _FAILED: Final[Parsed] = (Verdict.NOT_MINE, (), 0)
 _FRAGMENTS_LOST: Final = ("refused", "shed", "timeouts")
-_TCP, _LLMNR_PORT = 6, 5355
+_TCP = 6
+_SIDES: Final = (0, 1)
 _MAX_BYTES = 64 << 20
 """Payload held over all flows."""
 _SEGMENT = 64 << 10
@@ -93,7 +60,7 @@ class Engine:
         self._readings: dict[int, _Reading] = {}
         self._waiting: dict[int, None] = {}
         self._infos: dict[int, FlowInfo] = {}
-        self._done: set[int] = set()
+        self._done: dict[int, tuple[int, ...]] = {}
         self._defrag = Defrag()
         self._held = 0
         self._shed = {"flows": 0, "waiting_flows": 0, "infos": 0, "bytes": 0, "parser_errors": 0}
@@ -117,7 +84,7 @@ class Engine:
             return self._fragment(m)
         if m.proto == _TCP:
             return self._segment(m)
-        if m.parser in _CONNECTIONS:
+        if m.parser in CONNECTIONS:
             return self._handshake(m)
         return self._datagram(m)
 
@@ -133,7 +100,7 @@ class Engine:
         """The flow is over: forget it."""
         self._release(flow)
         self._infos.pop(flow, None)
-        self._done.discard(flow)
+        self._done.pop(flow, None)
 
     # --- ways in --------------------------------------------------------------------------------
     def _recognised(self, m: Message) -> list[Item]:
@@ -156,7 +123,7 @@ class Engine:
         return [item for parser in wanted for item in self.feed(whole._replace(parser=parser, start=True))]
 
     def _datagram(self, m: Message) -> list[Item]:
-        parse = _DATAGRAMS.get(m.parser)
+        parse = DATAGRAMS.get(m.parser)
         found = self._guard(parse, m, None) if parse else None
         return [] if found is None else self._learn(m, m.parser, found)
 
@@ -166,8 +133,8 @@ class Engine:
             reading = self._open(m)
         if reading is None:
             return []
-        if type(reading.connection) is not _CONNECTIONS[m.parser]:
-            reading.connection = _CONNECTIONS[m.parser]()
+        if type(reading.connection) is not CONNECTIONS[m.parser]:
+            reading.connection = CONNECTIONS[m.parser]()
         connection = reading.connection
         before = connection.held
         found = self._guard(connection.feed, m, None)
@@ -180,11 +147,11 @@ class Engine:
         return [] if found is None else self._learn(m, m.parser, found)
 
     def _segment(self, m: Message) -> list[Item]:
-        if m.start and m.parser not in _STREAMS:
+        if m.start and m.parser not in STREAMS:
             return self._datagram(m)
         reading = self._readings.get(m.flow)
         if reading is None:
-            if m.flow in self._done and not m.start:
+            if m.flow in self._done and (not m.start or self._repeated(m)):
                 return []
             reading = self._open(m)
             if reading is None:
@@ -211,7 +178,7 @@ class Engine:
     def _read(self, reading: _Reading, stream: Stream, m: Message) -> list[Item]:
         """Messages from the front of a stream until it has no whole one left."""
         items: list[Item] = []
-        parse = _STREAMS[stream.parser]
+        parse = STREAMS[stream.parser]
         # a parser sees from the message whether more bytes can come: true of the stream, not of this packet
         m = m._replace(length=len(m.payload) + stream.cut)
         while stream.buffer:
@@ -239,11 +206,7 @@ class Engine:
     def _learn(self, m: Message, parser: int, items: tuple[Item, ...]) -> list[Item]:
         info = self._info(m)
         if info is not None:
-            if not info.service:
-                llmnr = parser == Parser.MDNS and _LLMNR_PORT in (m.sport, m.dport)
-                info.service = "llmnr" if llmnr else _SERVICES[parser]
-            for item in items:
-                _note(info, item)
+            facts.add(info, m, parser, items)
         return list(items)
 
     # --- bookkeeping ----------------------------------------------------------------------------
@@ -258,7 +221,7 @@ class Engine:
 
     def _open(self, m: Message) -> _Reading | None:
         """Begin to read a flow, if there is room."""
-        self._done.discard(m.flow)
+        self._done.pop(m.flow, None)
         if not m.start and len(self._waiting) >= self._max_waiting:
             self._shed["waiting_flows"] += 1
             self._release(next(iter(self._waiting)))
@@ -271,9 +234,15 @@ class Engine:
         return reading
 
     def _finish(self, flow: int) -> None:
-        self._release(flow)
+        streams = self._readings[flow].streams
         if len(self._done) < self._max_infos:
-            self._done.add(flow)
+            self._done[flow] = tuple(stream.next for stream in streams if stream is not None)
+        self._release(flow)
+
+    def _repeated(self, m: Message) -> bool:
+        """Is this the start of what was read already (a late retransmission), not of a new connection?"""
+        ends = self._done[m.flow]
+        return len(ends) == len(_SIDES) and repeats(m.seq, m.length, ends[m.side])
 
     def _release(self, flow: int) -> None:
         """Give back what reading a flow holds; what is known of it stays."""
@@ -289,20 +258,3 @@ def _spoken(reading: _Reading) -> bool:
     """Have both sides shown their handshake and gone over to encryption?"""
     both = zip(reading.streams, reading.matched, strict=True)
     return all(stream is not None and stream.idle and matched for stream, matched in both)
-
-
-def _note(info: FlowInfo, item: Item) -> None:
-    """Keep the first JA4 and the best name: SNI before QUIC before HTTP."""
-    if item.kind == "ja4" and not info.ja4:
-        info.ja4 = item.value
-    source, rank = _NAME_SOURCES.get(item.kind, ("none", 0))
-    if rank > _NAME_RANK.get(info.server_name_source, 0):
-        name = _host(item.value) if source == "http" else item.value
-        if name:
-            info.server_name, info.server_name_source = name, source
-
-
-def _host(value: str) -> str:
-    """A Host header without its port (RFC 9110 §7.2)."""
-    host, colon, port = value.rpartition(":")
-    return (host if colon and port.isdigit() and not host.endswith(":") else value).lower().strip("[]")

@@ -31,6 +31,7 @@ class LongPacket(NamedTuple):
     connection_id: bytes      # Destination Connection ID
     data: bytes               # from the first byte to the end of this packet
     number_at: int            # where the packet number begins; 0 for a Retry
+    token: int                # bytes of the token of an Initial
 
 
 def varint(data: bytes, pos: int) -> tuple[int, int]:
@@ -59,15 +60,16 @@ def packets(datagram: bytes) -> Iterator[LongPacket]:
         if version == quic_keys.V2:
             kind = (kind - 1) & 3  # RFC 9369 §3.2
         if kind == _RETRY:
-            yield LongPacket(version, kind, connection_id, datagram, 0)
+            yield LongPacket(version, kind, connection_id, datagram, 0, 0)
             return
+        token = 0
         if kind == _INITIAL:
             token, pos = varint(datagram, pos)
             pos = pos + token if pos > 0 else -1
         length, pos = varint(datagram, pos)
         if pos < 0 or pos + length > len(datagram):
             return
-        yield LongPacket(version, kind, connection_id, datagram[: pos + length], pos)
+        yield LongPacket(version, kind, connection_id, datagram[: pos + length], pos, token)
         datagram = datagram[pos + length :]
 
 
@@ -111,7 +113,7 @@ def _after_ack(frames: bytes, pos: int, counts: int) -> int:
 class Connection:
     """What one flow's client Initials have shown so far."""
 
-    __slots__ = ("_client", "_failures", "_keys", "_pieces", "_read", "answered", "found")
+    __slots__ = ("_client", "_failures", "_keys", "_pieces", "_read", "_retried", "answered", "found")
 
     def __init__(self) -> None:
         self._keys: tuple[quic_keys.Keys, ...] = ()
@@ -119,6 +121,7 @@ class Connection:
         self._failures = 0
         self._pieces: dict[int, bytes] = {}
         self._read = 0
+        self._retried = False
         self.found = False
         """A ClientHello was read."""
         self.answered = False
@@ -163,6 +166,8 @@ class Connection:
         if frames is not None:
             # a new connection, or the same after a Retry: its CRYPTO stream begins again
             self._keys, self._pieces, self._read, self.answered = (keys,), {}, 0, False
+            # after a Retry the client repeats its hello, which was told already (RFC 9000 §17.2.5.2)
+            self._retried = self.found and packet.token > 0
         return frames
 
     def _keep(self, offset: int, data: bytes) -> None:
@@ -181,8 +186,8 @@ class Connection:
                 break
             offer = hello.parse(stream[4:size])
             if offer is not None:
-                out += hello.items(offer, "q")
-                self.found = True
+                out += () if self._retried else hello.items(offer, "q")
+                self.found, self._retried = True, False
             stream = stream[size:]
             self._read += size
         self._pieces = {at: data for at, data in self._pieces.items() if at + len(data) > self._read}

@@ -32,6 +32,11 @@ def distance(a: int, b: int) -> int:
     return ((a - b + _HALF) & _MASK) - _HALF
 
 
+def repeats(seq: int, length: int, end: int) -> bool:
+    """Do ``length`` bytes at ``seq`` lie before ``end``, near enough to be the same connection's?"""
+    return -_FAR <= distance((seq + length) & _MASK, end) <= 0
+
+
 class Segment(NamedTuple):
     """A captured payload; ``length`` is what it had on the wire."""
 

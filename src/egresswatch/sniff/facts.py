@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of a flow: its service, its best server name, its first JA4.
+
+A service is that of the first parser that took a message. A name from a TLS ClientHello counts more than
+one from QUIC, and that more than a Host header, which a proxy's client can set to anything.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from egresswatch.records import FlowInfo, Item, Message, Parser
+from egresswatch.sniff.parsers import SERVICES
+
+_NAME_SOURCES: Final = {"tls_sni": ("sni", 3), "quic_sni": ("quic", 2), "http_host": ("http", 1)}
+_NAME_RANK: Final = dict(_NAME_SOURCES.values())
+_LLMNR_PORT = 5355
+
+
+def add(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> None:
+    """Keep what ``parser`` read in ``m``."""
+    if not info.service:
+        llmnr = parser == Parser.MDNS and _LLMNR_PORT in (m.sport, m.dport)
+        info.service = "llmnr" if llmnr else SERVICES[parser]
+    for item in items:
+        if item.kind == "ja4" and not info.ja4:
+            info.ja4 = item.value
+        source, rank = _NAME_SOURCES.get(item.kind, ("none", 0))
+        if rank > _NAME_RANK.get(info.server_name_source, 0):
+            name = _host(item.value) if source == "http" else item.value
+            if name:
+                info.server_name, info.server_name_source = name, source
+
+
+def _host(value: str) -> str:
+    """A Host header without its port (RFC 9110 §7.2), in lower case."""
+    host, colon, port = value.rpartition(":")
+    bare = host if colon and port.isdigit() and (":" not in host or host.endswith("]")) else value
+    return bare.lower().strip("[]")

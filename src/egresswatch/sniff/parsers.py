@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which function reads what: the three kinds of parser, and the service that each of them stands for.
+
+A stream parser gets the bytes of one side in order and says how much it took. A datagram parser gets one
+payload; None means "not mine". A connection keeps what one flow's datagrams have shown so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from egresswatch.records import Item, Message, Parser, Verdict
+from egresswatch.sniff import dhcp, dns, dtls, http, mqtt, quic, rtsp, sip, ssdp, stun, tls, wsd
+
+Parsed = tuple[Verdict, tuple[Item, ...], int]
+StreamParser = Callable[[bytes, Message], Parsed]
+DatagramParser = Callable[[Message], tuple[Item, ...] | None]
+Connection = quic.Connection | dtls.Connection
+
+STREAMS: Final[dict[int, StreamParser]] = {
+    Parser.DNS_TCP: dns.parse_tcp,
+    Parser.TLS: tls.parse,
+    Parser.HTTP: http.parse,
+    Parser.RTSP: rtsp.parse,
+    Parser.SIP: sip.parse_stream,
+    Parser.STUN: stun.parse_stream,
+    Parser.MQTT: mqtt.parse,
+}
+DATAGRAMS: Final[dict[int, DatagramParser]] = {
+    Parser.DNS: dns.parse,
+    Parser.MDNS: dns.parse_mdns,
+    Parser.DHCP: dhcp.parse,
+    Parser.SSDP: ssdp.parse,
+    Parser.WSD: wsd.parse,
+    Parser.SIP: sip.parse,
+    Parser.STUN: stun.parse,
+}
+CONNECTIONS: Final[dict[int, type[Connection]]] = {
+    Parser.QUIC: quic.Connection,
+    Parser.DTLS: dtls.Connection,
+}
+SERVICES: Final[dict[int, str]] = {
+    Parser.DNS: "dns", Parser.DNS_TCP: "dns", Parser.MDNS: "mdns", Parser.TLS: "tls", Parser.QUIC: "quic",
+    Parser.HTTP: "http", Parser.RTSP: "rtsp", Parser.DHCP: "dhcp", Parser.SSDP: "ssdp",
+    Parser.WSD: "ws-discovery", Parser.SIP: "sip", Parser.STUN: "stun", Parser.MQTT: "mqtt",
+    Parser.DTLS: "dtls",
+}  # fmt: skip
