@@ -52,6 +52,8 @@ def read_site(path: Path, raw: bytes) -> SiteText:
         line = int(place[1]) if place else text.count("\n") + 1
         said = said[: place.start()] if place else said.replace(" (at end of document)", "")
         raise ConfigError(f"is not TOML: {said}. Nothing was read.", path, line) from None
+    except RecursionError:
+        raise ConfigError("is nested too deeply. Nothing was read.", path, 1) from None
     reader = _Reader(document, TomlLines(text))
     site = reader.site()
     if reader.mistakes:
@@ -96,9 +98,9 @@ class _Reader:
         label = f'zone "{name}"' if isinstance(name, str) and name else f"zone number {n + 1}"
         self._unknown(table, _ZONE_FIELDS, "zone", n, label)
         name = self._text(table, "name", "zone", n, label)
-        if not name:
+        if not name and table.get("name", "") == "":
             self._wrong(self._lines.table("zone", n), f"{label}: has no name")
-        elif self._zone_names.index(name) < min(n, len(self._zone_names)) and self._zone_names.count(name) > 1:
+        elif name and self._owners.setdefault(("zone", name), str(n)) != str(n):
             self._wrong(self._lines.key("zone", n, "name"), f"{label}: another zone has this name")
         elif name == OUTSIDE:
             self._wrong(self._lines.key("zone", n, "name"), f'{label}: "{OUTSIDE}" stands for everything outside')
@@ -190,7 +192,8 @@ class _Reader:
             return proto
         if isinstance(proto, str) and proto in PROTOCOL_NAMES:
             return PROTOCOL_NAMES[proto]
-        self._wrong(line, f"{where}: proto {proto!r}: must be one of {', '.join(PROTOCOL_NAMES)}, or a number 0–255")
+        known = ", ".join(PROTOCOL_NAMES)
+        self._wrong(line, f'{where}: proto "{proto}": must be one of {known}, or a number 0–255')
         return None
 
     def _ports(
@@ -205,7 +208,7 @@ class _Reader:
             low = int(match[1]) if match else -1
             high = int(match[2] or match[1]) if match else -1
             if not 0 <= low <= high <= 65535:
-                self._wrong(line, f'{where}: port {port!r}: must be a number 0–65535 or a range such as "8000-8010"')
+                self._wrong(line, f'{where}: port "{port}": must be a number 0–65535 or a range such as "8000-8010"')
             else:
                 found.append((low, high))
         return tuple(found)
