@@ -82,7 +82,9 @@ def digest(pack: Pack) -> str:
         "ouis": sorted(
             [*_oui_key(group.oui), sorted(group.prefixes), sorted(group.references)] for group in pack.ouis
         ),
-        "fingerprints": [_bare(rule) for rule in sorted(pack.fingerprints, key=lambda rule: rule.fingerprint.id)],
+        "fingerprints": [
+            _bare(rule) for rule in sorted(pack.fingerprints, key=lambda rule: rule.fingerprint.id)
+        ],
     }
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=bytes.hex)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -119,7 +121,9 @@ def _patterns(recognisers: tuple[Rule, ...]) -> Array:
 
 
 def _nets(rules: Iterable[Rule]) -> Mapping[int, tuple[tuple[int, Mapping[int, Rules]], ...]]:
-    found: dict[int, dict[int, dict[int, list[Rule]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    found: dict[int, dict[int, dict[int, list[Rule]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(list))
+    )
     for rule in rules:
         for text in rule.match.nets:
             net = ipaddress.ip_network(text)

@@ -69,13 +69,13 @@ def found_by(tables: MatchTables, example: Example) -> tuple[Rule, ...]:
         return tables.address(example.name)
     if example.kind == "port":
         return tables.port(example.proto, example.port)
-    hits = matching(
-        tables.patterns, example.proto, EPHEMERAL, example.port, example.payload, example.length
-    )
+    hits = matching(tables.patterns, example.proto, EPHEMERAL, example.port, example.payload, example.length)
     return tuple(tables.recogniser(parser - RECOGNISER_BASE) for parser in hits)
 
 
-def matching(patterns: Array, proto: int, sport: int, dport: int, data: bytes, length: int) -> tuple[int, ...]:
+def matching(
+    patterns: Array, proto: int, sport: int, dport: int, data: bytes, length: int
+) -> tuple[int, ...]:
     """Parsers whose PATTERN rows this payload fits, each once, in order: slow and obvious."""
     found: dict[int, None] = {}
     for row in patterns:

@@ -58,7 +58,9 @@ def _bytes(rule: Fields, node: Node) -> Bytes | None:
         value = text.encode("ascii")
     else:
         value = bytes.fromhex(fields.text("hex", pattern=HEX, form=HEX_FORM))
-    mask = bytes.fromhex(fields.text("mask", required=False, pattern=HEX, form=HEX_FORM)) or b"\xff" * len(value)
+    mask = bytes.fromhex(fields.text("mask", required=False, pattern=HEX, form=HEX_FORM)) or b"\xff" * len(
+        value
+    )
     if len(mask) != len(value):
         fields.error(fields.line, f'"mask" has {len(mask)} bytes, the value {len(value)}')
         return None

@@ -100,7 +100,11 @@ def _merge(known: dict[object, Any], items: list[Any], notes: Notes) -> None:
         if first is not item and not isinstance(item, OuiGroup):
             notes.add(item.path, item.line, f"{key}: is already defined at {first.path}:{first.line}")
         elif first is not item:
-            notes.add(item.path, item.line, f"{item.oui.vendor}: this registrant is already at {first.path}:{first.line}")
+            notes.add(
+                item.path,
+                item.line,
+                f"{item.oui.vendor}: this registrant is already at {first.path}:{first.line}",
+            )
     known.update(here)
 
 

@@ -21,7 +21,7 @@ MAX_TEXT = 2000
 class Node(NamedTuple):
     """A value and the line it stands on (of its key, for a field)."""
 
-    value: str | int | bool | None | list[Node] | dict[str, Node]
+    value: str | int | bool | list[Node] | dict[str, Node] | None
     line: int
 
 
@@ -86,7 +86,9 @@ class Fields:
             return ""
         if not isinstance(node.value, str) or node.value not in words:
             value = node.value if isinstance(node.value, str | int) else "a list or mapping"
-            self.error(node.line, f'"{name}": "{value}" is not one of {", ".join(words)}{hint(str(value), words)}')
+            self.error(
+                node.line, f'"{name}": "{value}" is not one of {", ".join(words)}{hint(str(value), words)}'
+            )
             return words[0]
         return node.value
 

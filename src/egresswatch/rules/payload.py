@@ -15,7 +15,12 @@ import numpy as np
 from egresswatch.records import PATTERN, Array
 from egresswatch.rules.model import Bytes, Payload
 
-LENGTH_FORMS = {"be16": (1, 2, "big"), "le16": (2, 2, "little"), "be32": (3, 4, "big"), "le32": (4, 4, "little")}
+LENGTH_FORMS = {
+    "be16": (1, 2, "big"),
+    "le16": (2, 2, "little"),
+    "be32": (3, 4, "big"),
+    "le32": (4, 4, "little"),
+}
 """Form of a length field -> (PATTERN.rel, size, byte order)."""
 WORD = 8
 MAX_OFFSET = 1024

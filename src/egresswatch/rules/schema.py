@@ -13,21 +13,39 @@ import re
 from egresswatch.records import DEST_CLASSES, ROLES, SEVERITIES
 from egresswatch.rules.grammar import read_payload
 from egresswatch.rules.model import (
-    CONFIDENCES, DETECTOR_FAMILIES, FINGERPRINT_KINDS, PROTOS, PURPOSES, RELEVANCES, RULE_CLASSES, SIDES, STATUSES,
-    Example, Fingerprint, FingerprintRule, Match, Oui, OuiGroup, Ports, Rule, Vendor,
+    CONFIDENCES,
+    DETECTOR_FAMILIES,
+    FINGERPRINT_KINDS,
+    PROTOS,
+    PURPOSES,
+    RELEVANCES,
+    RULE_CLASSES,
+    SIDES,
+    STATUSES,
+    Example,
+    Fingerprint,
+    FingerprintRule,
+    Match,
+    Oui,
+    OuiGroup,
+    Ports,
+    Rule,
+    Vendor,
 )  # fmt: skip
 from egresswatch.rules.nodes import Fields, Node, Notes
 
 RULE_FIELDS = (
     "id", "rev", "title", "status", "severity", "confidence", "vendor", "platform", "dest_class", "purpose",
-    "side", "protocol", "match", "examples", "references", "false_positives", "first_published", "remediation",
+    "side", "protocol", "match", "examples", "references", "false_positives", "first_published",
+    "remediation",
 )  # fmt: skip
 MATCH_FIELDS = ("domains", "full_domains", "nets", "ports", "payload")
 EXAMPLE_FIELDS = ("name", "address", "port", "payload", "length")
 VENDOR_FIELDS = ("id", "name", "jurisdiction", "parent", "aliases", "lists", "references")
 OUI_FIELDS = ("vendor", "registrant", "relevance", "prefixes", "references")
 FINGERPRINT_FIELDS = (
-    "id", "kind", "match", "model", "model_until", "vendor", "role", "confidence", "text", "references", "examples",
+    "id", "kind", "match", "model", "model_until", "vendor", "role", "confidence", "text", "references",
+    "examples",
 )  # fmt: skip
 WAYS = ("equals", "prefix", "suffix", "contains")
 MAX_PORT_SPAN = 4096
@@ -90,7 +108,9 @@ def _match(rule: Fields) -> Match:
         fields.error(fields.line, '"match" must not be empty')
     return Match(
         domains=fields.each("domains", lambda item: _domain(fields, item, "domains", wildcard=False)),
-        full_domains=fields.each("full_domains", lambda item: _domain(fields, item, "full_domains", wildcard=True)),
+        full_domains=fields.each(
+            "full_domains", lambda item: _domain(fields, item, "full_domains", wildcard=True)
+        ),
         nets=fields.each("nets", lambda item: _net(fields, item)),
         ports=fields.each("ports", lambda item: _ports(fields, item)),
         payload=fields.each("payload", lambda item: read_payload(fields, item)),
@@ -176,7 +196,9 @@ def read_vendor(node: Node, path: str, notes: Notes) -> Vendor:
     return Vendor(
         id=fields.text("id", pattern=SLUG, form="a vendor id"),
         name=fields.text("name"),
-        jurisdiction=fields.text("jurisdiction", required=False, pattern="[A-Z]{2}", form="two capital letters"),
+        jurisdiction=fields.text(
+            "jurisdiction", required=False, pattern="[A-Z]{2}", form="two capital letters"
+        ),
         parent=fields.text("parent", required=False, pattern=SLUG, form="a vendor id"),
         aliases=fields.texts("aliases", required=False),
         lists=fields.texts("lists", required=False),
@@ -193,9 +215,14 @@ def read_ouis(node: Node, path: str, notes: Notes) -> OuiGroup:
     fields.subject = vendor
     prefixes = []
     node_prefixes = fields.table.get("prefixes")
-    for word in (node_prefixes.value if node_prefixes and isinstance(node_prefixes.value, str) else "").split():
+    for word in (
+        node_prefixes.value if node_prefixes and isinstance(node_prefixes.value, str) else ""
+    ).split():
         if len(word) not in (6, 7, 9) or not re.fullmatch("[0-9A-F]+", word):
-            fields.error(node_prefixes.line if node_prefixes else 0, f'"prefixes": "{word}" is not 6, 7 or 9 hex digits')
+            fields.error(
+                node_prefixes.line if node_prefixes else 0,
+                f'"prefixes": "{word}" is not 6, 7 or 9 hex digits',
+            )
             break
         prefixes.append((4 * len(word), int(word, 16)))
     if not prefixes:
@@ -214,7 +241,11 @@ def read_fingerprint(node: Node, path: str, notes: Notes) -> FingerprintRule:
     fields = Fields(node, path, notes, _subject(node), FINGERPRINT_FIELDS)
     way, values = _way(fields)
     examples = Fields(
-        fields.node("examples", required=True) or Node({}, node.line), path, notes, fields.subject, ("match", "no_match")
+        fields.node("examples", required=True) or Node({}, node.line),
+        path,
+        notes,
+        fields.subject,
+        ("match", "no_match"),
     )
     model = fields.choice("model", ("rest", "whole"), required=False)
     if model == "rest" and way not in ("prefix", "suffix"):

@@ -135,7 +135,13 @@ def recognise(rule: FingerprintRule, value: str, lowered: str) -> Fingerprint | 
         if rule.model_until:
             model = model.split(rule.model_until, 1)[0]
         return Fingerprint(
-            print_.id, print_.kind, print_.vendor, print_.role, model.strip()[:64], print_.confidence, print_.text
+            print_.id,
+            print_.kind,
+            print_.vendor,
+            print_.role,
+            model.strip()[:64],
+            print_.confidence,
+            print_.text,
         )
     return None
 

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``egresswatch rules``: what the rule pack knows, from which source, and whether it keeps its word.
+
+Owns the text of list, show, test, lint and diff; the facts come from ``egresswatch.rules``. Output
+is plain text, one item a line, made to be read, searched and compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from egresswatch.rules import MatchTables, Rule, lint, load_tables
+from egresswatch.rules import examples as rule_examples
+from egresswatch.rules.compile import compile_pack
+from egresswatch.rules.diff import changes
+from egresswatch.rules.loader import load_pack
+from egresswatch.rules.model import PROTOS
+
+rules_app = typer.Typer(
+    help="The rule pack: what it knows, from which source; runs every rule's own examples.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+Folders = Annotated[
+    list[Path] | None,
+    typer.Option("--rules", metavar="DIR", help="More rules; the same id replaces. May be given again."),
+]
+Builtin = Annotated[bool, typer.Option("--builtin/--no-builtin", help="With or without the built-in pack.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@rules_app.command("list", short_help="One line a rule.")
+def list_rules(
+    rules: Folders = None,
+    builtin: Builtin = True,
+    vendor: Annotated[str, typer.Option(metavar="ID", help="Only this maker's.")] = "",
+    dest_class: Annotated[str, typer.Option("--class", metavar="CLASS", help="Only this class.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """One line a rule: id, class, severity, confidence, platform, title."""
+    tables = load_tables(rules or [], builtin)
+    found = [
+        rule
+        for rule in tables.rules.values()
+        if (not vendor or rule.vendor == vendor) and (not dest_class or rule.dest_class == dest_class)
+    ]
+    if as_json:
+        typer.echo(json.dumps([_fields(rule) for rule in found], indent=2, ensure_ascii=False))
+        return
+    for rule in found:
+        old = "" if rule.status == "stable" else f" ({rule.status})"
+        typer.echo(
+            f"{rule.id:<12} {rule.dest_class:<14} {rule.severity:<13} {rule.confidence:<6} "
+            f"{rule.platform:<30} {rule.title}{old}"
+        )
+    typer.echo(
+        f"{len(found)} of {len(tables.rules)} rules, pack {tables.version}, digest {tables.digest[:12]}"
+    )
+
+
+@rules_app.command(short_help="One rule in full, with its sources.")
+def show(
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="Such as EW-HIK-0001.")],
+    rules: Folders = None,
+    builtin: Builtin = True,
+    as_json: AsJson = False,
+) -> None:
+    """Everything one rule says, with its sources and its place in the pack."""
+    tables = load_tables(rules or [], builtin)
+    rule = tables.rules.get(rule_id.upper())
+    if rule is None:
+        raise typer.BadParameter(f"no rule {rule_id}", param_hint="ID")
+    if as_json:
+        typer.echo(json.dumps(_fields(rule), indent=2, ensure_ascii=False))
+        return
+    for line in _shown(rule, tables):
+        typer.echo(line)
+
+
+@rules_app.command("test", short_help="Run every rule's own examples.")
+def run_tests(rules: Folders = None, builtin: Builtin = True) -> None:
+    """Run every rule's and fingerprint's own examples; exit status 1 when one fails."""
+    tables = load_tables(rules or [], builtin)
+    issues = rule_examples.run_examples(tables)
+    for issue in issues:
+        typer.echo(str(issue))
+    typer.echo(f"{rule_examples.count(tables)} examples, {len(issues)} failed, {len(tables.rules)} rules")
+    if issues:
+        raise typer.Exit(1)
+
+
+@rules_app.command("lint", short_help="Look for contradictions in the pack.")
+def lint_rules(
+    rules: Folders = None,
+    builtin: Builtin = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as well.")] = False,
+) -> None:
+    """Look for contradictions over the whole pack; exit status 1 when there is an error."""
+    pack = load_pack(rules or [], builtin)
+    issues = lint.lint(pack)
+    for issue in issues:
+        typer.echo(str(issue))
+    errors = sum(issue.severity == "error" for issue in issues)
+    typer.echo(f"{len(pack.rules)} rules: {errors} errors, {len(issues) - errors} warnings")
+    if errors or (strict and issues):
+        raise typer.Exit(1)
+
+
+@rules_app.command("diff", short_help="What changed between two packs.")
+def diff_rules(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Rule folder or file.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Rule folder or file.")],
+) -> None:
+    """What changed from OLD to NEW: rules added, removed, changed (and changed without a new rev)."""
+    packs = load_pack([old], builtin=False), load_pack([new], builtin=False)
+    lines = changes(*packs)
+    for line in lines:
+        typer.echo(line)
+    before, after = (compile_pack(pack) for pack in packs)
+    typer.echo(f"{before.version} ({before.digest[:12]}) -> {after.version} ({after.digest[:12]})")
+
+
+def _fields(rule: Rule) -> dict[str, Any]:
+    """A rule as plain values, for ``--json``."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return value.hex()
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+    return plain(asdict(rule))  # type: ignore[no-any-return]
+
+
+def _shown(rule: Rule, tables: MatchTables) -> Iterator[str]:
+    vendor = tables.vendor(rule.vendor)
+    maker = rule.vendor if vendor is None else vendor.name
+    if vendor is not None and vendor.jurisdiction:
+        maker += f" ({vendor.jurisdiction})"
+    yield f"{rule.id} rev {rule.rev}: {rule.title}"
+    yield f"  {rule.status} since {rule.first_published}, severity {rule.severity}, confidence {rule.confidence}"
+    yield f"  maker {maker}, platform {rule.platform}, class {rule.dest_class}, purpose {rule.purpose}"
+    yield f"  spoken to by: {rule.side}; defined at {rule.path}:{rule.line}"
+    yield from _matches(rule)
+    for title, lines in (
+        ("known false positives", rule.false_positives),
+        ("what to do", (rule.remediation,) if rule.remediation else ()),
+        ("sources", rule.references),
+    ):
+        if lines:
+            yield f"  {title}:"
+            yield from (f"    - {line}" for line in lines)
+
+
+def _matches(rule: Rule) -> Iterator[str]:
+    names = {number: name for name, number in PROTOS.items()}
+    yield "  looks for:"
+    yield from (f"    name {name} and everything below" for name in rule.match.domains)
+    yield from (f"    name {name}" for name in rule.match.full_domains)
+    yield from (f"    address in {net}" for net in rule.match.nets)
+    for span in rule.match.ports:
+        last = "" if span.last == span.first else f"-{span.last}"
+        yield f"    port {names[span.proto]}/{span.first}{last} (weak alone)"
+    for item in rule.match.payload:
+        places = ", ".join(f"{part.value.hex()} at {part.at}" for part in item.bytes)
+        yield f"    {names[item.proto]} payload of protocol {rule.protocol}: {places}"
