@@ -48,11 +48,12 @@ fi
 
 # 3. the program and its packages: again only when pyproject.toml or Python changed
 now=$(cat pyproject.toml scripts/setup.sh | cksum)$("$venv/bin/python" -V)
-if [ "$(cat "$stamp" 2>/dev/null || true)" != "$now" ]; then
+fresh() { [ "$(cat "$1" 2>/dev/null || true)" = "$now" ]; }
+if ! fresh "$stamp" && ! { [ "$want" = run ] && fresh "$venv/.egresswatch-dev"; }; then
     target=.
     [ "$want" = dev ] && target='.[dev]'
     say "installing egresswatch and its Python packages into $venv (a minute or two, once)"
-    "$venv/bin/python" -m pip install --disable-pip-version-check --quiet -e "$target" ||
+    "$venv/bin/python" -m pip install --disable-pip-version-check -qq -e "$target" ||
         die "pip could not install the packages; its message stands above."
     printf '%s' "$now" >"$stamp"
 fi
