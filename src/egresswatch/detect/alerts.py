@@ -9,8 +9,8 @@ shows. Times are packet time; nothing here reads a clock. A case is
                 come within that time, and one alert that is right is worth more than three that follow
     raised      ``update`` 0, content frozen
     reported    again as ``update`` 1, 2, ... at once when an attempt got through, the severity rose, it
-                began to look like video, or bytes grew to MUCH and by ``update_factor``; else, while it goes on, after
-                ``update_interval``, then twice that, and so on up to a day; and at the end
+                began to look like video, or bytes grew to MUCH and by ``update_factor``; else, while it
+                goes on, after ``update_interval``, then twice that, and so on up to a day; and at the end
     closed      after IDLE without a packet; what comes later is a new case
 """
 
@@ -21,7 +21,7 @@ from base64 import b32encode
 from heapq import heappop, heappush
 
 from egresswatch.config import NS, DetectSettings
-from egresswatch.detect.cases import MUCH, Case, Share, case_key
+from egresswatch.detect.cases import MUCH, REST, Case, Share, case_key
 from egresswatch.detect.families import Finding, find
 from egresswatch.detect.messages import Vendors, alert
 from egresswatch.records import SEVERITIES, Alert, EgressEvent
@@ -33,8 +33,6 @@ IDLE = 86400 * NS
 MAX_BACKOFF = 24
 FLOWS_PER_CASE = 16
 """Live flows remembered, as a multiple of ``max_cases``."""
-REST = "*"
-"""Target of the case that sums up a camera's destinations beyond ``max_destinations``."""
 
 
 class Detector:

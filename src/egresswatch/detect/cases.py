@@ -16,7 +16,7 @@ from egresswatch.detect.families import POLICY, Finding
 from egresswatch.records import SEVERITIES, EgressEvent, RuleFacts
 
 ONE_WAY_BYTES = 100_000
-"""Sent without an answer: below, an attempt; from here on, data that may well have arrived (UDP)."""
+"""Sent on one flow without an answer: below, an attempt; from here on, data that may have arrived (UDP)."""
 
 # Live video: at least this rate held this long, nearly all of it one way, in full packets. A camera's
 # sub-stream has 0.3 Mbit/s and more; keep-alives and telemetry are tens of bytes every 10-120 s.
@@ -27,6 +27,9 @@ VIDEO_PACKET = 400
 
 MUCH = 1_000_000
 """An upload, whatever is in it; below lie log-ins, keep-alives and pictures of a thumbnail's size."""
+
+REST = "*"
+"""Target of the case that sums up an asset's destinations beyond ``detect.max_destinations``."""
 
 MAX_REMOTES = 64
 MAX_NAMES = 16
@@ -87,6 +90,8 @@ class Case:
     flows: int = 0
     open: int = 0
     answered: int = 0
+    one_way: int = 0
+    """Flows without an answer that carried ONE_WAY_BYTES or more."""
     refused: int = 0
     one_sided: int = 0
     bytes_out: int = 0
@@ -115,7 +120,7 @@ class Case:
 
     @property
     def state(self) -> str:
-        return "egress" if self.answered or self.bytes_out >= ONE_WAY_BYTES else "blocked"
+        return "egress" if self.answered or self.one_way else "blocked"
 
     @property
     def severity(self) -> str:
@@ -189,6 +194,7 @@ class Case:
     def _count(self, ev: EgressEvent, sign: int) -> None:
         self.flows += sign
         self.answered += sign * answered(ev)
+        self.one_way += sign * (not answered(ev) and ev.bytes_out >= ONE_WAY_BYTES)
         self.refused += sign * (ev.outcome == "refused")
         self.one_sided += sign * (ev.outcome == "one_sided")
         self.bytes_out += sign * ev.bytes_out
@@ -219,7 +225,7 @@ def case_key(finding: Finding, asset_id: str, target: str) -> str:
 
 
 def _weight(ev: EgressEvent) -> tuple[bool, int]:
-    return answered(ev), ev.bytes_out
+    return answered(ev) or ev.bytes_out >= ONE_WAY_BYTES, ev.bytes_out
 
 
 def _remember(table: dict[Any, None], key: Any, cap: int) -> None:

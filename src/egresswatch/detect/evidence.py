@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from egresswatch.detect import words
-from egresswatch.detect.cases import VIDEO_WINDOW, Case
+from egresswatch.detect.cases import REST, VIDEO_WINDOW, Case
 from egresswatch.detect.verdict import primary
 
 MAX_LISTED = 5
@@ -60,6 +60,8 @@ def speaking_for(case: Case, vendor: Any) -> tuple[str, ...]:
         lines.append(f"The {device} is a {asset.vendor}{' ' + asset.model if asset.model else ''}.")
     if lead.asn or lead.as_org or lead.cc:
         lines.append(f"{lead.remote} belongs to {_operator(case)}.")
+    if case.target == REST:
+        lines.append("This case sums up what goes beyond the destinations told one by one.")
     if len(case.remotes) > 1:
         lines.append(_remotes(case))
     return tuple(lines)

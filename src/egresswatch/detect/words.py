@@ -30,8 +30,7 @@ def rate(bits_per_second: int) -> str:
 
 def count(number: int, what: str) -> str:
     """``1 attempt``, ``1 204 attempts``."""
-    plural = what[:-1] + "ies" if what.endswith("y") else what + ("es" if what.endswith("s") else "s")
-    return f"{grouped(number)} {what if number == 1 else plural}"
+    return f"{grouped(number)} {what}" + ("" if number == 1 else "es" if what.endswith("s") else "s")
 
 
 def grouped(number: int) -> str:

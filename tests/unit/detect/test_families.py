@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which finding one flow is."""
+
+import re
+
+import pytest
+
+from egresswatch.detect.families import DETECTOR_RULES, find
+from egresswatch.records import SEVERITIES
+
+
+@pytest.mark.parametrize("verdict", ["not_monitored", "allowed"])
+def test_what_nobody_watches_or_policy_allows_is_no_finding(make, verdict):
+    """Also when it goes to a vendor cloud."""
+    assert find(make.cloud(verdict=verdict)) is None
+
+
+def test_nothing_sent_is_no_finding(make):
+    """A scan from outside that the camera never answered took nothing out."""
+    assert find(make.event(direction="inbound", pkts_out=0, bytes_out=0)) is None
+
+
+@pytest.mark.parametrize(("proto", "rport"), [(1, 0), (58, 0), (17, 53), (6, 53), (17, 123)])
+def test_icmp_dns_and_ntp_are_no_egress_by_themselves(make, proto, rport):
+    """Every device needs them."""
+    assert find(make.event(proto=proto, rport=rport, dest_class="infrastructure")) is None
+
+
+@pytest.mark.parametrize(("proto", "rport"), [(1, 0), (17, 53), (17, 123)])
+def test_icmp_dns_and_ntp_against_policy_are_a_violation(make, proto, rport):
+    """A hard-coded resolver is told when the site said what may be asked."""
+    found = find(make.event(proto=proto, rport=rport, verdict="violation", dest_class="infrastructure"))
+    assert (found.rule.id, found.family, found.target) == ("EW-POL-0001", "violation", "203.0.113.9")
+
+
+def test_icmp_to_a_vendor_is_nothing_without_policy(make):
+    """A ping is not a cloud session."""
+    assert find(make.cloud(proto=1, rport=0)) is None
+
+
+def test_vendor_cloud_speaks_with_the_pack_rule_and_its_platform(make):
+    """One case per platform, not per address."""
+    found = find(make.cloud())
+    assert (found.rule.id, found.family, found.target) == ("EW-EXA-0001", "vendor_cloud", "example/cloud")
+    assert not found.individual
+
+
+def test_vendor_cloud_against_policy_keeps_the_vendor_rule(make):
+    """One alert that says both, not two."""
+    assert find(make.cloud(verdict="violation")).rule.id == "EW-EXA-0001"
+
+
+def test_p2p_speaks_with_the_recogniser_rule(make):
+    """Payload before names."""
+    ev = make.cloud(
+        verdict="p2p", dest_class="p2p", rules=(make.rule(), make.p2p_rule()), protocols=("pppp",)
+    )
+    assert (find(ev).rule.id, find(ev).family) == ("EW-EXA-0002", "p2p")
+
+
+def test_stun_alone_has_a_rule_of_its_own(make):
+    """Nobody's platform, still a way in."""
+    found = find(make.event(verdict="p2p", dest_class="p2p", protocols=("stun",), platform="generic/stun"))
+    assert (found.rule.id, found.target) == ("EW-NAT-0001", "generic/stun")
+
+
+def test_stun_at_a_vendor_speaks_with_the_vendor_rule(make):
+    """The vendor's rule says more."""
+    assert find(make.cloud(verdict="p2p", dest_class="p2p", protocols=("stun",))).rule.id == "EW-EXA-0001"
+
+
+def test_a_rule_without_platform_makes_cases_by_address(make):
+    """There is nothing better to sum up by."""
+    found = find(make.cloud(rules=(make.rule(platform=""),)))
+    assert (found.target, found.individual) == ("203.0.113.9", True)
+
+
+def test_a_name_that_no_rule_knows_is_told_by_its_name(make):
+    """Addresses behind a name change, the name is the destination."""
+    found = find(make.event(names=(("cdn.example.net", "dns"),)))
+    assert (found.rule.id, found.target, found.individual) == ("EW-UNK-0002", "cdn.example.net", True)
+
+
+def test_a_generic_cloud_is_never_a_vendor_alert(make):
+    """Infrastructure rules explain, they do not accuse."""
+    ev = make.event(
+        names=(("s3.amazonaws.example", "sni"),),
+        rules=(make.rule(dest_class="infrastructure"),),
+        dest_class="infrastructure",
+    )
+    assert find(ev).rule.id == "EW-UNK-0002"
+
+
+def test_what_nobody_can_name_is_told_by_its_address(make):
+    """No DNS, no SNI, no recogniser."""
+    found = find(make.event())
+    assert (found.rule.id, found.target) == ("EW-UNK-0001", "203.0.113.9")
+
+
+def test_reached_from_outside_is_told_by_the_port_reached(make):
+    """A thousand scanners of one open port are one case."""
+    found = find(make.event(direction="inbound", lport=554, rport=51234))
+    assert (found.rule.id, found.target) == ("EW-INB-0001", "6/554")
+
+
+@pytest.mark.parametrize("rule", DETECTOR_RULES, ids=lambda rule: rule.id)
+def test_every_detector_rule_is_complete(rule):
+    """Same vocabulary as the pack; a finding without a known innocent cause has not been thought through."""
+    assert re.fullmatch(r"EW-[A-Z]{3}-\d{4}", rule.id)
+    assert rule.severity in SEVERITIES
+    assert rule.confidence in ("low", "medium", "high")
+    assert rule.title
+    assert rule.false_positives
+
+
+def test_detector_rules_are_unique_and_in_order():
+    """Ids are never reused."""
+    ids = [rule.id for rule in DETECTOR_RULES]
+    assert ids == sorted(set(ids))
