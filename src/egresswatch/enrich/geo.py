@@ -76,7 +76,7 @@ class Geo:
         edition = str(metadata.database_type) or Path(path).stem
         if ("asn" in edition.lower()) != (what == "ASN") and _tells(edition):
             reader.close()
-            raise ConfigError(f'is a database of type "{edition}", not a {what} database', path)
+            raise ConfigError(f'is of type "{edition}", but the {what} database is wanted', path)
         self.builds[edition] = int(metadata.build_epoch)
         return reader
 
