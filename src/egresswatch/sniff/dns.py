@@ -15,7 +15,6 @@ from egresswatch.records import Item, Message, Verdict
 from egresswatch.sniff import dnswire
 from egresswatch.sniff.dnswire import Packet, Record, type_name
 
-MAX_QUESTIONS = 16
 MAX_ITEMS = 64
 """Items given for one message."""
 MAX_TCP_WAIT = 16 << 10
@@ -73,7 +72,7 @@ def parse_mdns(m: Message) -> tuple[Item, ...] | None:
     kind = "llmnr" if LLMNR_PORT in (m.sport, m.dport) else "mdns"
     items: list[Item] = []
     # An mDNS response repeats no question; what a query knows already is not news (RFC 6762 §7.1).
-    for question in packet.questions[:MAX_QUESTIONS] if not packet.response else ():
+    for question in () if packet.response else packet.questions:
         items.append(Item(kind, question.name, f"query type={type_name(question.type)}"))
     for record in packet.answers if packet.response else ():
         if record.text and len(items) < MAX_ITEMS:
@@ -91,7 +90,7 @@ def _unicast(payload: bytes) -> tuple[Item, ...] | None:
         return _answers(packet)
     return tuple(
         Item("dns_query", question.name, f"type={type_name(question.type)}")
-        for question in packet.questions[:MAX_QUESTIONS]
+        for question in packet.questions
     )
 
 
@@ -99,7 +98,7 @@ def _answers(packet: Packet) -> tuple[Item, ...]:
     """One item per address or alias of the answer; one that says why when there is none."""
     items: list[Item] = []
     told = [record for record in packet.answers if record.type in _STATED and record.text]
-    for question in packet.questions[:MAX_QUESTIONS]:
+    for question in packet.questions:
         if not told:
             items.append(Item("dns_answer", question.name, _nothing(packet, question.type)))
             continue

@@ -16,8 +16,11 @@ from egresswatch.sniff.text import printable
 HEADER = 12
 MAX_NAME = 255
 """Bytes of a name on the wire (RFC 1035 §2.3.4)."""
+MAX_QUESTIONS = 16
 MAX_RECORDS = 256
 """Answer records read of one message."""
+MAX_JUMPS = 64
+"""Compression pointers followed in one name; real names need a handful."""
 NAME_TEXT = 4 * MAX_NAME
 """Characters of a name: every byte may need an escape."""
 ROOT = "<Root>"
@@ -85,9 +88,11 @@ def read(payload: bytes, *, local: bool = False) -> Packet | None:
     cut = bool(flags & 0x0200)
     at = HEADER
     try:
-        for _ in range(questions):
+        for _ in range(min(questions, MAX_QUESTIONS)):
             question, at = _question(payload, at, fold=not local)
             asked.append(question)
+        if questions > MAX_QUESTIONS:
+            raise _BrokenError
         for _ in range(min(answers, MAX_RECORDS)):
             record, at = _record(payload, at, fold=not local)
             told.append(record)
@@ -171,6 +176,7 @@ def _name(payload: bytes, at: int, *, fold: bool) -> tuple[str, int]:
     """The name at ``at`` without its last dot, and where what follows it begins."""
     labels: list[bytes] = []
     size = 1
+    jumps = 0
     after = -1
     barrier = at
     end = len(payload)
@@ -191,7 +197,8 @@ def _name(payload: bytes, at: int, *, fold: bool) -> tuple[str, int]:
             if after < 0:
                 after = at + 2
             at = (length & 0x3F) << 8 | payload[at + 1]
-            if at >= barrier:
+            jumps += 1
+            if at >= barrier or jumps > MAX_JUMPS:
                 raise _BrokenError
             barrier = at
         else:

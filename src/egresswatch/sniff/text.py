@@ -80,7 +80,7 @@ _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]{0,31}:/{0,2}).*@", re.DOTALL)
 # Cameras also take credentials as parameters, in the query (user=..&password=..) or, Xiongmai
 # style, in the path (user=admin_password=secret_channel=1): the value goes, the name stays.
 _SECRET = re.compile(
-    r"((?:user|usr|username|login|account|pass|passwd|password|pwd|psw|token|ticket|auth|key|appkey"
+    r"((?:user|usr|username|login|account|loginuse|pas|pass|passwd|password|pwd|psw|token|ticket|auth|key|appkey"
     r"|secret|sign|signature|sig|hmac|session|sessionid|sid|nonce|cnonce|response)=)"
     r"(?:(?!_[A-Za-z]{1,16}=)[^&;/?#\s])*",
     re.IGNORECASE,

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP heads: hosts, software and realms; no bodies, queries or credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egresswatch.records import Item, Message, Verdict
+from egresswatch.sniff import http
+
+Build = Callable[..., Message]
+
+REQUEST = b"GET /v2/sync?seq=9&hmac=abc HTTP/1.1\r\nHost: api.example.com:8080\r\nUser-Agent: cam/1.0\r\n\r\n"
+
+
+def items(segment: Build, buf: bytes) -> tuple[Item, ...]:
+    verdict, found, _ = http.parse(buf, segment(buf))
+    assert verdict is Verdict.MATCH
+    return found
+
+
+def test_a_request_tells_host_as_sent_and_software(segment: Build) -> None:
+    """The detail says what was asked for, without the query."""
+    assert items(segment, REQUEST) == (
+        Item("http_host", "api.example.com:8080", "GET /v2/sync"),
+        Item("http_user_agent", "cam/1.0", ""),
+    )
+
+
+def test_a_response_tells_server_and_realm(segment: Build) -> None:
+    """A challenge names the device more often than not."""
+    head = (
+        b"HTTP/1.1 401 Unauthorized\r\nServer: App-webs/\r\n"
+        b'WWW-Authenticate: Digest realm="DS-2CD2143"\r\n\r\n'
+    )
+    assert items(segment, head) == (
+        Item("http_server", "App-webs/", "status 401"),
+        Item("http_realm", "DS-2CD2143", "status 401"),
+    )
+
+
+def test_credentials_never_come_out(segment: Build) -> None:
+    """Neither from the target, nor from the host, nor from an authorization field."""
+    head = (
+        b"POST http://admin:pass1@192.0.2.1/login?pwd=pass2 HTTP/1.1\r\nHost: admin:pass3@192.0.2.1\r\n"
+        b"Authorization: Basic cGFzczQ=\r\nCookie: pass5\r\n\r\n"
+    )
+    told = repr(items(segment, head))
+    assert "pass" not in told
+    assert "cGFz" not in told
+    assert "192.0.2.1" in told
+
+
+def test_a_head_waits_for_its_last_byte(segment: Build) -> None:
+    """Cut anywhere it asks for more; whole, its length is told."""
+    for size in range(1, len(REQUEST)):
+        assert http.parse(REQUEST[:size], segment(REQUEST[:size]))[0] is Verdict.NEED_MORE, size
+    assert http.parse(REQUEST + b"GET /2", segment(REQUEST))[2] == len(REQUEST)
+
+
+def test_a_body_in_the_buffer_is_stepped_over(segment: Build) -> None:
+    """The next request begins where the body ends."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+    assert http.parse(head + b"12345GET", segment(b""))[2] == len(head) + 5
+    assert http.parse(head + b"12", segment(b""))[2] == len(head) + 2
+
+
+@pytest.mark.parametrize("status", [b"100", b"204", b"304"])
+def test_a_response_without_body_is_its_head(segment: Build, status: bytes) -> None:
+    """Whatever length such a response announces."""
+    head = b"HTTP/1.1 " + status + b" X\r\nContent-Length: 5\r\n\r\n"
+    assert http.parse(head + b"HTTP/", segment(b""))[2] == len(head)
+
+
+def test_a_cut_head_gives_its_whole_lines(segment: Build) -> None:
+    """With a short snaplen the host is still there."""
+    cut = REQUEST[: REQUEST.index(b"User") + 8]
+    verdict, found, _ = http.parse(cut, segment(cut, length=len(REQUEST)))
+    assert (verdict, [item.kind for item in found]) == (Verdict.MATCH, ["http_host"])
+
+
+@pytest.mark.parametrize(
+    "buf",
+    [
+        b"\x16\x03\x01\x02\x00", b"GET /\r\n\r\n", b"GET / RTSP/1.0\r\n\r\n", b"get / HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n", b"SSH-2.0-x\r\n", b"GET " + b"x" * 5000,
+    ],
+)  # fmt: skip
+def test_other_protocols_are_left_alone(segment: Build, buf: bytes) -> None:
+    """A first line that is not one of HTTP/1.x ends it."""
+    assert http.parse(buf, segment(buf))[0] is Verdict.NOT_MINE
+
+
+def test_targets_with_blanks_are_survived(segment: Build) -> None:
+    """Devices send them; the version is what stands last."""
+    assert items(segment, b"GET /a b c HTTP/1.0\r\nHost: x\r\n\r\n")[0].detail == "GET /a b c"
+
+
+def test_a_line_of_blanks_costs_little(segment: Build) -> None:
+    """No quadratic reading of what an attacker sends."""
+    buf = b"GET " + b" " * 4000 + b"x HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert items(segment, buf)[0].value == "a"
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_no_bytes_raise(segment: Build, tail: bytes, cut: bool) -> None:
+    """Any bytes, bare and behind a sound beginning."""
+    for buf in (tail, b"GET / HTTP/1.1\r\n" + tail, b"HTTP/1.1 200 OK\r\n" + tail):
+        verdict, _, used = http.parse(buf, segment(buf, length=len(buf) + cut))
+        assert 0 <= used <= len(buf)
+        assert (used > 0) == (verdict is Verdict.MATCH)
