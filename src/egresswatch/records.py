@@ -160,6 +160,9 @@ FLOW_RECORD = np.dtype(
         ("orig_ip_bytes", "u8"), ("resp_ip_bytes", "u8"),
         ("orig_missed", "u8"), ("resp_missed", "u8"),
         ("orig_mac", "u8"), ("resp_mac", "u8"),  # 48 bits; 0 = the link type has none
+        # the whole flow so far, this record included
+        ("orig_sum_bytes", "u8"), ("resp_sum_bytes", "u8"), ("sum_missed", "u8"),
+        ("orig_sum_pkts", "u4"), ("resp_sum_pkts", "u4"),
         ("seq", "u4"),                   # record number within the flow, from 0
         ("orig_p", "u2"), ("resp_p", "u2"),
         ("vlan", "u2"), ("inner_vlan", "u2"),  # valid by vlan_tags
@@ -293,6 +296,10 @@ class RuleFacts(Protocol):
     @property
     def title(self) -> str: ...
     @property
+    def status(self) -> str: ...
+    @property
+    def side(self) -> str: ...
+    @property
     def severity(self) -> str: ...
     @property
     def confidence(self) -> str: ...
@@ -420,6 +427,8 @@ class Alert:
     bytes_in: int
     remotes: int = 1
     missed_bytes: int = 0
+    superseded: bool = False
+    """All its traffic has since been recognised as something else, which has its own case."""
     video_like: bool = False
     """Earned by rate, packet size and one-sidedness (detect.cases); content is never read."""
     to: str = ""

@@ -149,6 +149,10 @@ class Case:
         return _CONFIDENCE[max(0, min(level, 2))]
 
     @property
+    def superseded(self) -> bool:
+        return self.moved > 0 and self.moved == self.flows
+
+    @property
     def totals(self) -> tuple[int, int, str, str, bool, int]:
         """What, when it changes, makes a report out of date."""
         return (self.flows, self.bytes_out, self.state, self.severity, self.video_bps > 0, self.moved)

@@ -70,11 +70,15 @@ def speaking_for(case: Case, vendor: Any) -> tuple[str, ...]:
 def speaking_against(case: Case) -> tuple[str, ...]:
     """What could make it harmless or wrong, and what was not seen."""
     lines = []
-    if case.moved and case.moved == case.flows:
+    if case.superseded:
         became = f"recognised as {case.moved_to}" if case.moved_to else "found to be allowed or not monitored"
         lines.append(f"All of this traffic has since been {became}; this case can be closed.")
     elif case.moved:
         lines.append(f"{words.count(case.moved, 'connection')} counted here went on to be told elsewhere.")
+    if case.rule.status == "experimental":
+        lines.append(f"Rule {case.rule.id} is experimental: it has not been proven on many networks yet.")
+    if case.rule.side == "client":
+        lines.append("Apps and browsers use this destination: a person's device may be behind it.")
     if case.state == "egress" and not case.answered:
         lines.append("No answer was seen: the data may have been dropped on the way.")
     elif case.one_sided and case.one_sided == case.answered:

@@ -28,6 +28,8 @@ class DetectorRule:
     platform: str = ""
     false_positives: tuple[str, ...] = ()
     rev: int = 1
+    status: str = "stable"
+    side: str = "device"
     vendor: str = ""
     references: tuple[str, ...] = ()
     remediation: str = ""

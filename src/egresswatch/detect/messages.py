@@ -80,6 +80,7 @@ def alert(case: Case, now: int, tables: Vendors, observer: tuple[str, str]) -> A
         bytes_out=case.bytes_out,
         bytes_in=case.bytes_in,
         missed_bytes=case.missed,
+        superseded=case.superseded,
         video_like=case.video_bps > 0,
         to=_to_in_short(case),
         observer=observer[0],

@@ -84,6 +84,7 @@ def ecs(alert: Alert) -> dict[str, Any]:
             "bytes_out": alert.bytes_out,
             "missed_bytes": alert.missed_bytes,
             "video_like": alert.video_like,
+            "superseded": alert.superseded,
             "evidence": list(alert.evidence),
             "counter_evidence": list(alert.counter_evidence),
             "remediation": alert.remediation,

@@ -19,6 +19,8 @@ def rule(**facts):
     given = {
         "id": "EW-EXA-0001",
         "rev": 3,
+        "status": "stable",
+        "side": "device",
         "title": "Example Cloud log-in",
         "severity": "medium",
         "confidence": "medium",

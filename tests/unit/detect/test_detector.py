@@ -195,6 +195,7 @@ def test_what_is_recognised_after_it_was_told_is_taken_back_in_words(make):
         ("EW-EXA-0001", 0),
     }
     taken_back = next(a for a in alerts if a.update == 1)
+    assert taken_back.superseded
     assert "All of this traffic has since been recognised as EW-EXA-0001; this case can be closed." in (
         taken_back.counter_evidence
     )

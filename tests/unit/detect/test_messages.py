@@ -211,6 +211,16 @@ def test_what_was_not_captured_is_said(make):
     assert "4.0 MB of this traffic were on the wire but not in the capture." in alert.counter_evidence
 
 
+def test_weak_rules_say_that_they_are(make):
+    """An experimental rule, or one about apps, is a reason for doubt."""
+    shaky = make.rule(status="experimental", side="client")
+    doubts = last(make, make.cloud(0, rules=(shaky,), final=True)).counter_evidence
+    assert "Rule EW-EXA-0001 is experimental: it has not been proven on many networks yet." in doubts
+    assert (
+        "Apps and browsers use this destination: a person's device may be behind it." in doubts
+    )
+
+
 def test_without_a_policy_the_doubt_is_said(make):
     """It may be wanted."""
     silent = last(make, make.cloud(0, final=True)).counter_evidence
