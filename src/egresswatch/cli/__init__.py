@@ -64,8 +64,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def complain(message: str) -> None:
-    """One cause, one line on standard error."""
-    print(f"egresswatch: {message}", file=sys.stderr)
+    """One cause, one line on standard error; an error that holds several causes has one a line."""
+    for line in message.splitlines():
+        print(f"egresswatch: {line}", file=sys.stderr)
 
 
 def _usage(error: Exception) -> int:

@@ -78,9 +78,9 @@ def _site(path: Path | None) -> str:
 def _inventory(settings: Settings) -> str:
     if not settings.enrich.cameras:
         return "none, cameras are recognised by themselves"
-    from egresswatch.enrich.inventory import load_inventory
+    from egresswatch.enrich.inventory import Inventory
 
-    return f"{settings.enrich.cameras}, {len(load_inventory(Path(settings.enrich.cameras)))} assets"
+    return f"{settings.enrich.cameras}, {len(Inventory.load(settings.enrich.cameras).entries)} assets"
 
 
 def _geo(settings: Settings) -> str:

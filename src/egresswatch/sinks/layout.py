@@ -79,4 +79,4 @@ def _trimmed(line: list[str]) -> list[str]:
     for index in range(len(line) - 1, -1, -1):
         if line[index].strip():
             return [*line[:index], line[index].rstrip(" "), *([""] * (len(line) - 1 - index))]
-    return line
+    return [""] * len(line)

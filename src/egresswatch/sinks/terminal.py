@@ -19,7 +19,7 @@ from egresswatch.sinks.layout import Column, cells, joined, widths
 from egresswatch.sinks.screen import Screen
 from egresswatch.sinks.words import GLUE, count, percent, period, plural, since, size
 
-TABLE_WIDTH = 110
+TABLE_WIDTH = 120
 """From this width on findings are a table."""
 MAX_LINES = 40
 """Findings shown; the rest is named as a number (the files and ``--json`` have all)."""
