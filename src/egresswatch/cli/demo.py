@@ -15,7 +15,12 @@ demo_app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_excep
 
 @demo_app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder to write camera-day.pcap, cameras.csv and site.toml to.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="Folder to write camera-day.pcap, cameras.csv and site.toml to."
+        ),
+    ],
 ) -> None:
     """Write the example: a day of a camera network, the same bytes every time."""
     from egresswatch.demo import camera_day
@@ -26,4 +31,6 @@ def demo(
         raise OutputError(f"cannot be written: {error.strerror}", error.filename or folder) from error
     size = capture.stat().st_size / 1e6
     typer.echo(f"{capture}: {count:,} frames, {size:.1f} MB, a day of packet time".replace(",", " ", 1))
-    typer.echo(f"{folder / camera_day.INVENTORY}, {folder / camera_day.SITE}: who the cameras are, what they may reach")
+    typer.echo(
+        f"{folder / camera_day.INVENTORY}, {folder / camera_day.SITE}: who the cameras are, what they may reach"
+    )
