@@ -16,6 +16,8 @@ from rich.cells import cell_len
 from egresswatch.sinks.words import GLUE
 
 GAP = 2
+LEAST = 24
+"""Cells the flexible column needs to be worth reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +43,23 @@ def joined(parts: Sequence[str], separator: str = " · ") -> str:
     return separator.join(part.replace(" ", GLUE) if len(part) <= 60 else part for part in parts if part)
 
 
-def widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
-    """How wide each column becomes so that a row fits ``room`` cells."""
+def widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """How wide each column becomes so that a row fits ``room`` cells; None when it cannot well.
+
+    A word is never broken for a limit: an address has to stay whole to be copied.
+    """
     result = []
     for index, column in enumerate(columns):
-        natural = max(cell_len(cell) for cell in (column.title, *(row[index] for row in rows)))
-        longest_word = (
-            max(cell_len(word) for row in rows for word in (row[index] or "-").split(" ")) if rows else 0
-        )
+        texts = [column.title, *(row[index] for row in rows)]
+        natural = max(map(cell_len, texts))
+        longest_word = max(cell_len(word) for text in texts for word in text.split(" "))
         result.append(max(min(natural, column.limit), longest_word) if column.limit else natural)
     over = sum(result) + GAP * (len(columns) - 1) - room
-    if over > 0:
-        flexible = next(index for index, column in enumerate(columns) if column.flexible)
-        result[flexible] = max(result[flexible] - over, 16)
-    return result
+    if over <= 0:
+        return result
+    flexible = next(index for index, column in enumerate(columns) if column.flexible)
+    result[flexible] -= over
+    return result if result[flexible] >= LEAST else None
 
 
 def cells(row: Sequence[str], column_widths: Sequence[int]) -> list[list[str]]:

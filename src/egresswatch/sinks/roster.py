@@ -19,7 +19,6 @@ _COLUMNS = (
     Column("ASSET", 28), Column("ADDRESS", 20), Column("MAC"), Column("VLAN"), Column("ROLE"),
     Column("MAKER AND MODEL", 30, flexible=True), Column("HOW SURE"),
 )  # fmt: skip
-_TABLE_WIDTH = 110
 _EVIDENCE_LINES = 4
 
 
@@ -31,9 +30,7 @@ def render(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
         return
     screen.paragraph(f"{plural(len(rows), 'video device')} seen.", " ", style="bold")
     screen.gap()
-    if console.width >= _TABLE_WIDTH:
-        _table(screen, rows)
-    else:
+    if not _table(screen, rows):
         for row in rows:
             screen.line((" ● ", ""), (_text(row, "asset_id"), "bold"), (f"  {_addresses(row)}", ""))
             facts = (_what(row), _text(row, "role"), _text(row, "mac"), _vlan(row), _sure(row))
@@ -41,7 +38,8 @@ def render(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
             _evidence(screen, row)
 
 
-def _table(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
+def _table(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """A line an asset; False, and nothing printed, when the screen is too narrow for it."""
     lines = [
         (
             _text(row, "asset_id"), _addresses(row), _text(row, "mac"), _text(row, "vlan"),
@@ -50,12 +48,15 @@ def _table(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows
     ]  # fmt: skip
     column_widths = widths(_COLUMNS, lines, screen.width - 3)
+    if column_widths is None:
+        return False
     for header in cells([column.title for column in _COLUMNS], column_widths):
         screen.line(("   " + "".join(header), "dim"))
     for row, line in zip(rows, lines, strict=True):
         for number, (first, *rest) in enumerate(cells(line, column_widths)):
             screen.line((" ● " if number == 0 else "   ", ""), (first, "bold"), ("".join(rest), ""))
         _evidence(screen, row)
+    return True
 
 
 def _evidence(screen: Screen, row: Mapping[str, Any]) -> None:

@@ -3,8 +3,8 @@
 then what was not seen, then where the files are.
 
 Gets a finished ``ReplayResult``; judges nothing. The text is the same with and without a terminal:
-colour only repeats what words and marks already say. Narrow screens get a block a camera instead of
-a table row, so that no destination is cut.
+colour only repeats what words and marks already say. Where a table does not fit, each camera gets a
+block of lines instead, so that no destination is cut.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from egresswatch.sinks.layout import Column, cells, joined, widths
 from egresswatch.sinks.screen import Screen
 from egresswatch.sinks.words import GLUE, count, percent, period, plural, since, size
 
-TABLE_WIDTH = 120
-"""From this width on findings are a table."""
 MAX_LINES = 40
 """Findings shown; the rest is named as a number (the files and ``--json`` have all)."""
 _MARKS = {"egress": ("●", "bold red"), "blocked": ("○", "yellow"), "undecided": ("?", "cyan")}
@@ -42,7 +40,8 @@ def render(result: ReplayResult, console: Console) -> None:
     if findings:
         screen.gap()
         shown = findings[:MAX_LINES]
-        (_table if console.width >= TABLE_WIDTH else _blocks)(screen, result, shown)
+        if not _table(screen, result, shown):
+            _blocks(screen, result, shown)
         if len(findings) > len(shown):
             screen.paragraph(f"… and {count(len(findings) - len(shown))} more: {_where_all(result)}", " ")
     screen.gap()
@@ -111,7 +110,8 @@ def _sure(asset: AssetLine) -> str:
     return f"{asset.confidence:<6} {asset.rule_id}".strip()
 
 
-def _table(screen: Screen, result: ReplayResult, assets: Sequence[AssetLine]) -> None:
+def _table(screen: Screen, result: ReplayResult, assets: Sequence[AssetLine]) -> bool:
+    """A row a finding; False, and nothing printed, when the screen is too narrow for it."""
     rows = [
         (
             f"{asset.asset_id}  {asset.ip}", asset.maker or "unknown", _what(asset), _where(asset),
@@ -120,12 +120,15 @@ def _table(screen: Screen, result: ReplayResult, assets: Sequence[AssetLine]) ->
         for asset in assets
     ]  # fmt: skip
     column_widths = widths(_COLUMNS, rows, screen.width - 3)
+    if column_widths is None:
+        return False
     for line in cells([column.title for column in _COLUMNS], column_widths):
         screen.line(("   " + "".join(line), "dim"))
     for asset, row in zip(assets, rows, strict=True):
         mark, style = _MARKS[asset.state]
         for number, (first, *rest) in enumerate(cells(row, column_widths)):
             screen.line((f" {mark if number == 0 else ' '} ", style), (first, "bold"), ("".join(rest), ""))
+    return True
 
 
 def _blocks(screen: Screen, result: ReplayResult, assets: Sequence[AssetLine]) -> None:

@@ -14,6 +14,7 @@ WORDS = st.text(alphabet="abc äöü 123 Ж", max_size=40)
 
 def lines(rows, room):
     column_widths = widths(COLUMNS, rows, room)
+    assert column_widths is not None
     return ["".join(line) for row in rows for line in cells(row, column_widths)]
 
 
@@ -24,8 +25,13 @@ def test_short_rows_are_one_line_each():
 
 def test_the_flexible_column_gives_way():
     """A long destination wraps inside its column; the others stay."""
-    got = lines([("cam", "a long destination with many words", "now")], 30)
-    assert got == ["cam  a long destination    now", "     with many words"]
+    got = lines([("cam", "a long destination of very many words", "now")], 34)
+    assert got == ["cam  a long destination of     now", "     very many words"]
+
+
+def test_a_screen_too_narrow_for_the_flexible_column_is_refused():
+    """The caller then shows something else than a table of slivers."""
+    assert widths(COLUMNS, [("cam", "a long destination of very many words", "now")], 33) is None
 
 
 def test_a_word_longer_than_a_limit_is_not_broken():
@@ -37,7 +43,7 @@ def test_a_word_longer_than_a_limit_is_not_broken():
 @given(st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=4))
 def test_no_line_ends_in_space_and_no_letter_is_lost(rows):
     """Copies into a ticket are clean and complete."""
-    got = lines(rows, 40)
+    got = lines(rows, 110)
     assert all(line == line.rstrip(" ") for line in got)
     letters = sorted("".join("".join(row) for row in rows).replace(" ", ""))
     assert sorted("".join(got).replace(" ", "")) == letters

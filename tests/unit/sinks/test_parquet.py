@@ -172,5 +172,5 @@ def test_giving_up_leaves_nothing_behind(tmp_path):
 
 def test_a_folder_that_is_not_there_is_an_output_error(tmp_path):
     """One clear line with the path, not a library's exception."""
-    with pytest.raises(OutputError, match="none/flows.parquet: cannot be written"):
+    with pytest.raises(OutputError, match=r"none/flows\.parquet: cannot be written"):
         FlowWriter(tmp_path / "none" / "flows.parquet")
