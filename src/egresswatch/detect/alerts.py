@@ -192,7 +192,8 @@ class Detector:
         elif case.open == 0 and now >= case.active + IDLE:
             self._drop(case)
         else:
-            self._wake(case, max(now + NS, case.active + IDLE))
+            # an open flow without events for a day: the next look is a day away, not the next second
+            self._wake(case, case.active + IDLE if case.active + IDLE > now else now + IDLE)
         return None
 
     def _report(self, case: Case, now: int) -> Alert:

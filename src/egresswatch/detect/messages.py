@@ -96,6 +96,8 @@ def remediation(case: Case) -> str:
     kind = case.family if case.state == "egress" else f"{case.family} blocked"
     if lead.direction == "internal":
         kind = "internal"
+    elif case.violations and f"{kind} denied" in _REMEDIES:
+        kind += " denied"
     template = _REMEDIES.get(kind, _REMEDIES["blocked"])
     target = words.name(lead.names[0][0]) if lead.names else lead.remote
     transport = words.transport(lead.proto)
@@ -107,7 +109,8 @@ def remediation(case: Case) -> str:
 _REMEDIES = {
     "p2p": "Block {transport} from {host} at the border; ask who paired it with an account.",
     "vendor_cloud": "Block {host} at the border and switch the cloud service off in its settings, "
-    "unless this is wanted: then say so in the site file.",
+    "or allow it in the site file if it is wanted.",
+    "vendor_cloud denied": "Block {host} at the border and switch the cloud service off in its settings.",
     "violation": "Block {host} from {target} at the border; find out what in its settings asks for it.",
     "internal": "Keep {host} from {target} where their zones meet; "
     "find out what in the {device}'s settings asks for it.",

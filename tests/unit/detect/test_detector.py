@@ -119,6 +119,21 @@ def test_a_case_closes_after_a_day_of_silence_and_opens_anew(make):
     assert alerts[0].alert_uid != alerts[1].alert_uid
 
 
+def test_a_flow_that_never_ends_keeps_its_case_and_costs_nothing(make):
+    """No event for two days, then more of the same flow: one case, and nothing to do in between."""
+    found = make.detector()
+    found.event(make.cloud(0))
+    day = IDLE // make.NS
+    assert len(found.tick(make.START + 10 * make.NS)) == 1
+    looks = 0
+    while (due := found.due()) <= make.START + 2 * day * make.NS:
+        assert found.tick(due) == []
+        looks += 1
+    assert looks <= 3
+    found.event(make.cloud(2 * day + 10, bytes_out=5000, final=True))
+    assert [(a.update, a.flows) for a in found.finish(make.START + (2 * day + 11) * make.NS)] == [(1, 1)]
+
+
 def test_rules_assets_and_platforms_keep_cases_apart(make):
     """The identity of a case."""
     events = [

@@ -189,6 +189,13 @@ def test_the_rules_own_advice_wins_when_data_left(make):
     assert blocked.startswith("Leave the block in place; switch the service off in the camera's settings")
 
 
+def test_who_was_told_not_to_is_not_asked_whether_it_is_wanted(make):
+    """The site file has spoken."""
+    silent, denied = (last(make, make.cloud(0, verdict=v, final=True)) for v in ("vendor_cloud", "violation"))
+    assert silent.remediation.endswith("or allow it in the site file if it is wanted.")
+    assert denied.remediation.endswith("switch the cloud service off in its settings.")
+
+
 def test_several_addresses_are_listed_by_what_they_got(make):
     """The main one first, five at most."""
     events = [
@@ -216,9 +223,7 @@ def test_weak_rules_say_that_they_are(make):
     shaky = make.rule(status="experimental", side="client")
     doubts = last(make, make.cloud(0, rules=(shaky,), final=True)).counter_evidence
     assert "Rule EW-EXA-0001 is experimental: it has not been proven on many networks yet." in doubts
-    assert (
-        "Apps and browsers use this destination: a person's device may be behind it." in doubts
-    )
+    assert "Apps and browsers use this destination: a person's device may be behind it." in doubts
 
 
 def test_without_a_policy_the_doubt_is_said(make):
