@@ -10,6 +10,8 @@ help:            ## this list
 
 demo: setup      ## make the example capture of a camera network, replay it, show the verdict table
 	@mkdir -p $(OUT)
+	@echo 'Compiling the kernels (once; a later start takes them from their cache) ...'
+	@$(BIN)/egresswatch check --warm >/dev/null
 	@echo '$$ egresswatch demo $(OUT)/camera-day'
 	@$(BIN)/egresswatch demo $(OUT)/camera-day
 	@echo
