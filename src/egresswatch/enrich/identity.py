@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from egresswatch.enrich.asset import Mark
 from egresswatch.rules.model import Fingerprint, Oui, Vendor
@@ -114,7 +113,7 @@ def sighting_marks(kind: str, value: str, fingerprints: Iterable[Fingerprint]) -
         marks.append(Mark("rtsp_request", "asks others for RTSP streams", role="recorder"))
     elif kind == "onvif_scope" and value.lower().startswith(_ONVIF):
         name, _, rest = value[len(_ONVIF) :].partition("/")
-        model = unquote(rest).strip("/ ")[:64] if name.lower() == "hardware" else ""
+        model = rest.strip("/ ")[:64] if name.lower() == "hardware" else ""
         model = model if model.isprintable() else ""
         text = f"announces ONVIF hardware {model}" if model else "announces itself by ONVIF"
         marks.append(Mark("onvif_scope", text, 50, model=model))
@@ -186,7 +185,7 @@ def _conflicts(marks: list[Mark], vendors: Mapping[str, Vendor], *, client: bool
             found.append(f"two makers: {makers[0].text}; but {mark.text}")
             break
     names = sorted({mark.hostname for mark in marks if mark.hostname})
-    if len(names) > 1:
+    if len({name.lower().partition(".")[0] for name in names}) > 1:  # a full name and its first label are one
         found.append(f"several host names: {', '.join(names[:4])}")
     if client:
         found.extend(f"speaks against a camera: {mark.text}" for mark in marks if mark.against)

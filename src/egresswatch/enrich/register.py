@@ -166,8 +166,9 @@ class Register:
             return asset
         asset.turns += bool(asset.last_v4)
         asset.last_v4 = addr
-        if asset.turns <= _MOST_TURNS:
-            return asset
+        oui = self._tables.oui(asset.mac) if asset.turns > _MOST_TURNS else None
+        if asset.turns <= _MOST_TURNS or (oui is not None and oui.relevance != "generic"):
+            return asset  # a camera with a second address; recorders that forward show more than two
         self._route(asset.mac)
         return self._addrs.get(addr)
 

@@ -53,7 +53,9 @@ class Site:
         self._by_network = _Prefixes((network, zone) for zone in text.zones for network in zone.networks)
         self._by_vlan = {vlan: zone for zone in text.zones for vlan in zone.vlans}
         self._broadcast = {
-            str(network.broadcast_address) for network in own if network.version == 4 and network.prefixlen <= 30
+            str(network.broadcast_address)
+            for network in own
+            if network.version == 4 and network.prefixlen <= 30
         }
         self._known: dict[str, tuple[str, Zone | None]] = {}
 
@@ -90,8 +92,8 @@ class Site:
         port: int,
         names: Sequence[str] = (),
     ) -> Policy:
-        """May a host of ``src_zone`` send to ``dst``? ``names`` are what the destination is called:
-        one that policy names is enough."""
+        """May a host of ``src_zone`` send to ``dst``? ``dst_vlan`` is the VLAN the destination itself is
+        on, not the flow's. ``names`` are what the destination is called: one that policy names is enough."""
         if src_zone is None or src_zone.reach is None:
             return SILENT
         kind = self.kind(dst)

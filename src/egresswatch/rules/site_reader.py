@@ -3,7 +3,22 @@
 
 Gives the name, the inside networks and the zones; nothing is taken from a file with a mistake in it.
 Unknown sections and fields are mistakes, with the nearest known word. Answers no question about
-traffic: that is ``rules.site``.
+traffic: that is ``rules.site``. The grammar, every field at once:
+
+    [site]
+    name = "depot"                                 # optional
+    inside = ["10.0.0.0/8"]                        # optional; else RFC 1918 and unique-local space
+
+    [[zone]]
+    name = "cameras"
+    role = "camera"                                # camera, recorder, management, core, other (default)
+    networks = ["10.20.0.0/24", "2001:db8::/64"]   # networks, vlans or both
+    vlans = [20]
+    monitored = true                               # default: true for camera and recorder
+    reach = [                                      # left out: no policy; []: nothing but its own zone
+      "recorders",                                 # a zone, a network, a domain, or "outside"
+      { to = "10.1.0.53", proto = "udp", ports = [53, "123-125"] },
+    ]
 """
 
 from __future__ import annotations
@@ -58,7 +73,9 @@ def read_site(path: Path, raw: bytes) -> SiteText:
     site = reader.site()
     if reader.mistakes:
         told = sorted(reader.mistakes, key=lambda mistake: mistake[0])
-        lines = [f"{message}" if n == 0 else f"{path}:{line}: {message}" for n, (line, message) in enumerate(told)]
+        lines = [
+            f"{message}" if n == 0 else f"{path}:{line}: {message}" for n, (line, message) in enumerate(told)
+        ]
         raise ConfigError(".\n".join(lines) + ". Nothing was read.", path, told[0][0])
     return site
 
@@ -83,7 +100,9 @@ class _Reader:
             self._wrong(self._lines.key("", 0, "site"), "site must be a table: write [site]")
             head = {}
         if not isinstance(zones, list) or not all(isinstance(zone, dict) for zone in zones):
-            self._wrong(self._lines.table("zone") or self._lines.key("", 0, "zone"), "write each zone as [[zone]]")
+            self._wrong(
+                self._lines.table("zone") or self._lines.key("", 0, "zone"), "write each zone as [[zone]]"
+            )
             zones = []
         self._unknown(head, _SITE_FIELDS, "site", 0, "[site]")
         name = self._text(head, "name", "site", 0, "[site]")
@@ -103,7 +122,9 @@ class _Reader:
         elif name and self._owners.setdefault(("zone", name), str(n)) != str(n):
             self._wrong(self._lines.key("zone", n, "name"), f"{label}: another zone has this name")
         elif name == OUTSIDE:
-            self._wrong(self._lines.key("zone", n, "name"), f'{label}: "{OUTSIDE}" stands for everything outside')
+            self._wrong(
+                self._lines.key("zone", n, "name"), f'{label}: "{OUTSIDE}" stands for everything outside'
+            )
         role = self._text(table, "role", "zone", n, label) or "other"
         if role not in ZONE_ROLES:
             known = ", ".join(ZONE_ROLES)
@@ -155,7 +176,9 @@ class _Reader:
             to = fields.get("to") if isinstance(fields, dict) else None
             if not isinstance(fields, dict) or not isinstance(to, str) or not to:
                 line = self._lines.key("zone", n, "reach")
-                self._wrong(line, f'{label}: reach: write a name, a network or {{ to = "...", proto = "tcp" }}')
+                self._wrong(
+                    line, f'{label}: reach: write a name, a network or {{ to = "...", proto = "tcp" }}'
+                )
                 continue
             line = self._lines.item("zone", n, "reach", to)
             where = f'{label}: reach "{to}"'
@@ -204,11 +227,15 @@ class _Reader:
             self._wrong(line, f"{where}: this protocol has no ports")
         found = []
         for port in ports if isinstance(ports, list) else [ports]:
-            match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", str(port)) if not isinstance(port, bool) else None
+            match = (
+                re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", str(port)) if not isinstance(port, bool) else None
+            )
             low = int(match[1]) if match else -1
             high = int(match[2] or match[1]) if match else -1
             if not 0 <= low <= high <= 65535:
-                self._wrong(line, f'{where}: port "{port}": must be a number 0–65535 or a range such as "8000-8010"')
+                self._wrong(
+                    line, f'{where}: port "{port}": must be a number 0–65535 or a range such as "8000-8010"'
+                )
             else:
                 found.append((low, high))
         return tuple(found)
@@ -227,7 +254,9 @@ class _Reader:
             return ""
         return value
 
-    def _unknown(self, table: dict[str, Any], known: tuple[str, ...], section: str, n: int, label: str) -> None:
+    def _unknown(
+        self, table: dict[str, Any], known: tuple[str, ...], section: str, n: int, label: str
+    ) -> None:
         for key in table:
             if key not in known:
                 line = self._lines.key(section, n, key)

@@ -47,7 +47,9 @@ class TomlLines:
     def item(self, table: str, ordinal: int, name: str, value: object) -> int | None:
         """Line on which ``value`` is written inside the key's value, else the key's line."""
         word = re.escape(str(value))
-        pattern = re.compile(rf"[\"']{word}[\"']" if isinstance(value, str) else rf"(?<![\w.]){word}(?![\w.])")
+        pattern = re.compile(
+            rf"[\"']{word}[\"']" if isinstance(value, str) else rf"(?<![\w.]){word}(?![\w.])"
+        )
         for key in self._keys:
             if (key.table, key.ordinal, key.name) == (table, ordinal, name):
                 for number in range(key.first, key.last + 1):

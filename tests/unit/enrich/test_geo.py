@@ -21,7 +21,10 @@ def write(path, kind, records):
 
 @pytest.fixture
 def country(tmp_path):
-    records = {"203.0.113.0/24": {"country": {"iso_code": "CN"}}, "2001:db8::/32": {"country": {"iso_code": "nl"}}}
+    records = {
+        "203.0.113.0/24": {"country": {"iso_code": "CN"}},
+        "2001:db8::/32": {"country": {"iso_code": "nl"}},
+    }
     return write(tmp_path / "country.mmdb", "GeoLite2-Country", records)
 
 
@@ -89,7 +92,9 @@ def test_a_missing_database_is_one_clear_line(tmp_path):
         Geo(str(tmp_path / "none.mmdb"))
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a database", b"\xab\xcd\xefMaxMind.com" + b"\xff" * 9])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 not a database", b"\xab\xcd\xefMaxMind.com" + b"\xff" * 9]
+)
 def test_a_file_that_is_no_database_is_refused(tmp_path, content):
     """Whatever the reader raises inside, the message is the same."""
     path = tmp_path / "x.mmdb"

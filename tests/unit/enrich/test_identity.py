@@ -33,9 +33,9 @@ CASES = {
     "generic MAC and platform": ([("mac", 0x00259E), ("platform", "ezviz")], (True, "", "ezviz", "medium")),
     "platform alone": ([("platform", "ezviz")], (True, "", "ezviz", "medium")),
     "peer to peer alone": ([("p2p", "pppp")], (True, "", "", "medium")),
-    "both ambiguous are never sure": ([("p2p", "pppp"), ("platform", "ezviz")], (True, "", "ezviz", "medium")),
+    "both are never sure": ([("p2p", "pppp"), ("platform", "ezviz")], (True, "", "ezviz", "medium")),
     "serves RTSP": ([("rtsp_server", "")], (True, "", "", "medium")),
-    "serves RTSP of a known make": ([("rtsp_server", "Dahua Rtsp Server")], (True, "camera", "dahua", "high")),
+    "RTSP of a known make": ([("rtsp_server", "Dahua Rtsp Server")], (True, "camera", "dahua", "high")),
     "a loudspeaker speaks RTSP": ([("rtsp_server", "AirTunes/1")], (False, "", "", "low")),
     "asks for RTSP": ([("rtsp_request", "rtsp://10.0.0.1/")], (False, "", "", "low")),
     "a recorder asks for RTSP": (
@@ -78,10 +78,10 @@ def test_a_made_up_mac_lowers_what_a_phone_would_do_too(tables):
 
 
 def test_the_model_comes_from_onvif_hardware(tables):
-    """Percent-encoding undone, control characters refused."""
-    scope = "onvif://www.onvif.org/hardware/DS-2CD2143%20G0"
+    """As the parser gives it (percent-encoding undone); control characters refused."""
+    scope = "onvif://www.onvif.org/hardware/DS-2CD2143 G0"
     assert identify(marks_of(tables, ("onvif_scope", scope)), tables.vendors).model == "DS-2CD2143 G0"
-    bad = "onvif://www.onvif.org/hardware/%1b%5bred"
+    bad = "onvif://www.onvif.org/hardware/\x1b[red"
     assert identify(marks_of(tables, ("onvif_scope", bad)), tables.vendors).model == ""
 
 
@@ -133,6 +133,8 @@ def test_several_host_names_are_a_conflict(tables):
     """One of them may be another device."""
     marks = marks_of(tables, ("dhcp_hostname", "b"), ("dhcp_hostname", "a"))
     assert identify(marks, tables.vendors).conflicts == ("several host names: a, b",)
+    same = marks_of(tables, ("dhcp_hostname", "Hall"), ("dhcp_hostname", "hall.example.com"))
+    assert identify(same, tables.vendors).conflicts == ()
 
 
 @given(kind=st.sampled_from(["onvif_scope", "dhcp_hostname", "p2p", "rtsp_server", "x"]), value=st.text())

@@ -108,7 +108,11 @@ def test_an_answer_without_a_name_is_nothing():
     assert len(names) == 0
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 90)), max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 90)), max_size=60
+    )
+)
 def test_never_more_entries_than_allowed(events):
     """Whatever arrives in whatever order, the bound holds and what is answered was once said."""
     names = PassiveNames(4)

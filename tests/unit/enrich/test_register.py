@@ -113,6 +113,15 @@ def test_two_hosts_behind_a_layer_3_switch_are_two(make):
     assert register.asset("10.20.0.13") is register.asset("10.20.0.14")
 
 
+def test_a_camera_with_a_second_address_stays_one(make):
+    """A camera maker's MAC with two addresses in turn is no router."""
+    register = make()
+    for _ in range(40):
+        register.observe(HIK, "10.20.0.13", None, T)
+        register.observe(HIK, "192.168.1.64", None, T)
+    assert register.asset("10.20.0.13") is register.asset("192.168.1.64")
+
+
 def test_a_host_seen_before_and_behind_its_router_is_one(make):
     """A mirror of both VLANs shows the same camera under two MACs."""
     register = make()
@@ -329,7 +338,9 @@ def test_marks_of_one_host_are_bounded(make):
 
 STEP = st.tuples(
     st.sampled_from([0, HIK, HIK2, GEN, ROUTER, LOCAL, 0x01005E000001]),
-    st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3", "fe80::1", "0.0.0.0", "203.0.113.7", "224.0.0.1", "x"]),
+    st.sampled_from(
+        ["10.0.0.1", "10.0.0.2", "10.0.0.3", "fe80::1", "0.0.0.0", "203.0.113.7", "224.0.0.1", "x"]
+    ),
     st.sampled_from([None, 20, 30]),
     st.sampled_from(["", "rtsp_server", "p2p", "dhcp_hostname", "dhcp_vendor_class", "platform"]),
 )
@@ -339,6 +350,7 @@ STEP = st.tuples(
 @given(steps=st.lists(STEP, max_size=60), limit=st.sampled_from([3, 1000]))
 def test_whatever_is_seen_the_register_is_consistent(tables, steps, limit):
     """Ids are unique, look-ups agree with what observe gave, settled ids stay, and a rerun is the same."""
+
     def run():
         register = Register(tables, load_site(None), Inventory(()), limit)
         for mac, addr, vlan, kind in steps:

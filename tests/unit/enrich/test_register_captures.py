@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every real camera with egress is recognised as one without any site file, from what its capture shows.
 
-Fed from the captures' answers (computed by tshark), so that only the register and the rule pack are under test:
-senders with MAC, DHCP and HTTP values, names per destination; PPPP by its port, as the answers hold no payload.
+Fed from the captures' answers (computed by tshark), so that only the register and the rule pack are
+under test: senders with MAC, DHCP and HTTP values, names per destination; PPPP by its port, as the
+answers hold no payload.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ CAMERAS = [
 T = 1_700_000_000_000_000_000
 PPPP_PORTS = (32100, 32108)
 
-pytestmark = pytest.mark.skipif(not CAMERAS, reason=f"REAL CAPTURES ARE MISSING: no {TRUTH}; set EGRESSWATCH_CAPTURES")
+pytestmark = pytest.mark.skipif(
+    not CAMERAS, reason=f"REAL CAPTURES ARE MISSING: no {TRUTH}; set EGRESSWATCH_CAPTURES"
+)
 
 
 @pytest.fixture(scope="module")

@@ -217,7 +217,9 @@ def test_a_zone_without_reach_leaves_policy_silent(site):
 
 def test_the_header_tells_the_policy_shortly(site, tmp_path):
     """What a reader needs to know before the verdict."""
-    assert site.policy_text() == "site.toml (policy: cameras may reach nvr-main and 3 more; nvr-main isolated)"
+    assert (
+        site.policy_text() == "site.toml (policy: cameras may reach nvr-main and 3 more; nvr-main isolated)"
+    )
     path = tmp_path / "z.toml"
     path.write_text('[[zone]]\nname = "c"\nrole = "camera"\nvlans = [2]\n', encoding="utf-8")
     assert load_site(path).policy_text() == "z.toml (no policy for monitored zones)"
