@@ -37,7 +37,8 @@ def parse(m: Message) -> tuple[Item, ...] | None:
             items.append(Item("wsd_types", printable(b" ".join(text.split()), TEXT_LIMIT), action))
     for text in dict.fromkeys(_elements(payload, b"XAddrs")):
         if text:
-            items.append(Item("wsd_address", " ".join(map(url, text.split()[:MAX_ELEMENTS]))[:TEXT_LIMIT], action))
+            addresses = " ".join(map(url, text.split()[:MAX_ELEMENTS]))
+            items.append(Item("wsd_address", addresses[:TEXT_LIMIT], action))
     return tuple(items)
 
 
