@@ -15,10 +15,11 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from egresswatch.records import FileFacts
 from egresswatch.source.reader import Input, opener, unreadable
-from egresswatch.source.streams import packed_kind
+from egresswatch.source.unpack import packed_kind
 from egresswatch.source.words import shown
 
 NOT_A_CAPTURE = "not a capture"
@@ -50,7 +51,7 @@ def expand(paths: Sequence[str], error: Callable[[str], None]) -> Inputs:
     met: set[tuple[int, int]] = set()
     for path in paths:
         try:
-            status = os.stat(path)
+            status = Path(path).stat()
         except OSError as problem:
             error(unreadable(path, problem))
             continue
@@ -74,14 +75,14 @@ def _walk(folder: str, error: Callable[[str], None]) -> Iterator[str]:
     for where, folders, names in os.walk(folder, onerror=blocked):
         folders.sort()
         for one in sorted(names):
-            yield os.path.join(where, one)
+            yield str(Path(where, one))
 
 
 def _consider(path: str, inputs: Inputs, met: set[tuple[int, int]], error: Callable[[str], None]) -> None:
     """A file met in a folder: read it, or note why not."""
     named = _NAMED_CAPTURE.search(path) is not None
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
             return
         with open(path, "rb") as file:

@@ -29,6 +29,9 @@ STOP_TRAILER = 4
 STOP_INTERFACE = 5
 """pcapng: a packet of an interface that was not described."""
 
+BLOCK_LIMIT = 16 << 20
+"""pcapng: longest block without a frame, and room for options beside one (as Wireshark)."""
+
 TS_CAP = (1 << 62) - 1
 """Latest time given (year 2116): leaves room to add timeouts without overflow."""
 
@@ -161,15 +164,15 @@ def index_pcapng(
             return n, pos, STOP_MORE, now
         kind = _u32(data, pos, big)
         total = _u32(data, pos + 4, big)
-        if kind == 0x0A0D0D0A or kind == 1 or kind == 5:
+        if kind in (0x0A0D0D0A, 1, 5):
             return n, pos, STOP_CONTROL, now
-        if total < 12 or (total & 3) != 0 or total > max_len + 65536:
+        if total < 12 or (total & 3) != 0 or total > max_len + BLOCK_LIMIT:
             return n, pos, STOP_LENGTH, now
         if pos + total > end:
             return n, pos, STOP_MORE, now
         if _u32(data, pos + total - 4, big) != total:
             return n, pos, STOP_TRAILER, now
-        if kind == 6 or kind == 2:
+        if kind in (6, 2):
             if total < 32:
                 return n, pos, STOP_LENGTH, now
             if kind == 6:

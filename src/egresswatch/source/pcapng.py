@@ -16,6 +16,7 @@ import numpy as np
 from egresswatch.source.arena import Arena
 from egresswatch.source.interfaces import Counters, InterfaceTable
 from egresswatch.source.kernels import (
+    BLOCK_LIMIT,
     IFACE,
     STOP_CONTROL,
     STOP_FULL,
@@ -31,8 +32,6 @@ from egresswatch.source.words import name, size
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 SECTION, INTERFACE, STATISTICS = 0x0A0D0D0A, 1, 5
-BLOCK_LIMIT = 16 << 20
-"""Longest section, interface or statistics block (as Wireshark)."""
 MAX_INTERFACES = 65_536
 """Interfaces of a section that are believed; packet blocks of the obsolete kind can name no more."""
 OPT_END, IF_NAME, IF_TSRESOL, IF_TSOFFSET = 0, 2, 9, 14
@@ -93,7 +92,8 @@ class PcapngWalker:
         """Take one control block: empty when taken, None when it is not complete, else what is wrong."""
         kind, total = self._unpack("II", arena.data[arena.pos : arena.pos + 8].tobytes())
         if kind == SECTION:
-            return self._section(arena)
+            problem = self._section(arena)
+            return f"(a section header) {problem}" if problem else problem
         if total < 20 or total % 4 or total > BLOCK_LIMIT:
             return f"(a block of type {kind}) says {size(total)}"
         if arena.left < total:
@@ -193,7 +193,7 @@ class PcapngWalker:
             return f"(a block of type {kind}) ends with another length than it begins with"
         if stop == STOP_INTERFACE:
             return "is of an interface that is not described"
-        if stop == STOP_LENGTH and kind in (2, 6) and 32 <= total <= self._limit + 65536 and not total % 4:
+        if stop == STOP_LENGTH and kind in (2, 6) and 32 <= total <= self._limit + BLOCK_LIMIT and not total % 4:
             return f"says {size(self._unpack('I', head[20:24])[0])} in a block of {size(total)}"
         return f"(a block of type {kind}) says {size(total)}"
 

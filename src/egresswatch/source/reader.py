@@ -17,7 +17,8 @@ from egresswatch.records import FileFacts, FrameBatch
 from egresswatch.source import pcap, pcapng, snoop
 from egresswatch.source.arena import ARENA, Arena
 from egresswatch.source.interfaces import InterfaceTable
-from egresswatch.source.streams import Plain, Tap, Unpacked, packed_kind
+from egresswatch.source.streams import Plain, Tap, Unpacked
+from egresswatch.source.unpack import packed_kind
 from egresswatch.source.walk import HeaderError, Opener, Rows, Step
 from egresswatch.source.words import READS, count, shown, size
 
