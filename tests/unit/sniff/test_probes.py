@@ -15,7 +15,9 @@ from egresswatch.sniff import probes
 TCP, UDP = 6, 17
 
 
-def parsers(proto: int, payload: bytes, sport: int = 40000, dport: int = 9, length: int | None = None) -> list[int]:
+def parsers(
+    proto: int, payload: bytes, sport: int = 40000, dport: int = 9, length: int | None = None
+) -> list[int]:
     """What the built-in rows say."""
     wire = len(payload) if length is None else length
     return probes.match(probes.BUILTIN, proto, sport, dport, payload, wire)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from egresswatch.sniff import reassembly
 from egresswatch.sniff.reassembly import Segment, Stream, distance, repeats
 
 BASE = 0xFFFF_FFF0  # the text below crosses the end of sequence space
+SEQUENCE = st.integers(0, 0xFFFFFFFF)
 TEXT = bytes(range(256)) * 4
 
 
@@ -174,7 +177,7 @@ def test_a_late_repetition_is_told_from_a_new_connection() -> None:
 def test_any_order_of_segments_gives_the_same_bytes(cuts: list[int], order: list[int]) -> None:
     """Whole, once, in order, whatever the arrival."""
     edges = sorted({0, 1000, *cuts})
-    pieces = [piece(a, b, start=a == 0) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [piece(a, b, start=a == 0) for a, b in itertools.pairwise(edges)]
     stream = Stream()
     for index in order:
         if index < len(pieces):
@@ -184,7 +187,7 @@ def test_any_order_of_segments_gives_the_same_bytes(cuts: list[int], order: list
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 0xFFFFFFFF), st.binary(max_size=40), st.integers(0, 9), st.booleans(), st.integers(6, 8)),
+        st.tuples(SEQUENCE, st.binary(max_size=40), st.integers(0, 9), st.booleans(), st.integers(6, 8)),
         max_size=40,
     )
 )  # fmt: skip
