@@ -62,10 +62,10 @@ _SECRET = (
 )
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://user:password@host (RFC 3986 §3.2.1), sip:user:password@host (RFC 3261 §19.1.1)
-    (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/@]*@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/]*@"), rf"\1{HIDDEN}@"),
     (re.compile(r"(\bsips?:)[^\s@>;]*:[^\s@>;]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
     # everything behind the question mark of a path: cameras take user and password there
-    (re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*"), f"?{HIDDEN}"),
+    (re.compile(r"\?[^\s\"'<>]+"), f"?{HIDDEN}"),
     # header lines that carry credentials (RFC 9110 §11, RFC 6265)
     (re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie2?|x-[a-z-]*(?:token|key|auth)[a-z-]*)\s*:.*",
                 re.IGNORECASE | re.DOTALL), rf"\1: {HIDDEN}"),

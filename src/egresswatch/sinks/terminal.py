@@ -100,9 +100,9 @@ def _what(asset: AssetLine) -> str:
 def _where(asset: AssetLine) -> str:
     parts = [asset.to or "destination without a name"]
     if asset.more:
-        parts.append(f"and {count(asset.more)} more")
+        parts.append(f"and {count(asset.more)} more".replace(" ", GLUE))
     if asset.attempts:
-        parts.append(plural(asset.attempts, "attempt"))
+        parts.append(plural(asset.attempts, "attempt").replace(" ", GLUE))
     return ", ".join(parts) if asset.to or asset.state != "undecided" else ""
 
 

@@ -41,10 +41,10 @@ Mon 16 Nov 2026 00:00:03 – Sun 22 Nov 2026 23:59:53 · 312 411 906 packets · 
 
    CAMERA                   MAKER           WHAT LEFT          TO                          SINCE      HOW SURE
  ● cam-gate-03  10.20.0.13  Hikvision (CN)  1.9 GB video-like  P2P peer 203.0.113.9        Tue 02:14  high   EW-HIK-0031
-                                                               AS45102 Alibaba, and 2
-                                                               more
- ○ cam-hall-11  10.20.0.41  Uniview (CN)    nothing (blocked)  star4live.com, 1 204        Mon 00:01  high   EW-UNV-0002
-                                                               attempts
+                                                               AS45102 Alibaba,
+                                                               and 2 more
+ ○ cam-hall-11  10.20.0.41  Uniview (CN)    nothing (blocked)  star4live.com,              Mon 00:01  high   EW-UNV-0002
+                                                               1 204 attempts
 
  Not seen: 0.02 % of bytes (≤ 4.1 MB over all cameras). Mirror: both directions, no duplicates.
  Alerts: 2 high, 1 medium.
