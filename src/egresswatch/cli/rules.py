@@ -148,7 +148,8 @@ def _shown(rule: Rule, tables: MatchTables) -> Iterator[str]:
     if vendor is not None and vendor.jurisdiction:
         maker += f" ({vendor.jurisdiction})"
     yield f"{rule.id} rev {rule.rev}: {rule.title}"
-    yield f"  {rule.status} since {rule.first_published}, severity {rule.severity}, confidence {rule.confidence}"
+    yield f"  {rule.status}, severity {rule.severity}, confidence {rule.confidence}"
+    yield f"  first published {rule.first_published}"
     yield f"  maker {maker}, platform {rule.platform}, class {rule.dest_class}, purpose {rule.purpose}"
     yield f"  spoken to by: {rule.side}; defined at {rule.path}:{rule.line}"
     yield from _matches(rule)

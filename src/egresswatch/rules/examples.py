@@ -57,8 +57,10 @@ def _problem(tables: MatchTables, rule: Rule, example: Example, *, wanted: bool)
             return f"example {shown(example)}: the compiled rows and the plain reading disagree"
     if (rule in found) == wanted:
         return ""
-    others = ", ".join(other.id for other in found if other is not rule) or "nothing"
-    return f"example {shown(example)} should {'' if wanted else 'not '}match (found: {others})"
+    if not wanted:
+        return f"example {shown(example)} should not match"
+    others = ", ".join(other.id for other in found) or "nothing"
+    return f"example {shown(example)} should match (found: {others})"
 
 
 def found_by(tables: MatchTables, example: Example) -> tuple[Rule, ...]:

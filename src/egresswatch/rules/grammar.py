@@ -64,6 +64,9 @@ def _bytes(rule: Fields, node: Node) -> Bytes | None:
     if len(mask) != len(value):
         fields.error(fields.line, f'"mask" has {len(mask)} bytes, the value {len(value)}')
         return None
+    if value and not (mask[0] and mask[-1]):
+        fields.error(fields.line, '"mask" must not begin or end with 00: leave those bytes out')
+        return None
     return Bytes(at, value, mask) if value else None
 
 

@@ -83,7 +83,9 @@ def load_pack(paths: Sequence[Path] = (), builtin: bool = True) -> Pack:
         for name, items in found.items():
             _merge(merged[name], items, notes)
     if notes.errors:
-        raise RulePackError(tuple(notes.errors))
+        raise RulePackError(
+            tuple(sorted(notes.errors, key=lambda error: (error.path or "", error.line or 0)))
+        )
     rules: list[Rule] = list(merged["rules"].values())
     vendors: list[Vendor] = list(merged["vendors"].values())
     ouis: list[OuiGroup] = list(merged["ouis"].values())

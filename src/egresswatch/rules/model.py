@@ -98,7 +98,7 @@ class Example:
     port: int = 0
     payload: bytes = b""
     length: int = 0
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

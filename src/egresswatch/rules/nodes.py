@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from egresswatch.errors import RuleError
 
 T = TypeVar("T")
-MAX_TEXT = 2000
+MAX_TEXT = 16_000
 
 
 class Node(NamedTuple):
@@ -46,7 +46,8 @@ class Fields:
         self.table: dict[str, Node] = {}
         if isinstance(node.value, dict):
             self.table = node.value
-        else:
+        self.sound = isinstance(node.value, dict)
+        if not self.sound:
             self.error(node.line, "must be a mapping of fields")
         names = tuple(known)
         for name, value in self.table.items():
@@ -58,7 +59,7 @@ class Fields:
 
     def node(self, name: str, *, required: bool) -> Node | None:
         node = self.table.get(name)
-        if node is None and required:
+        if node is None and required and self.sound:
             self.error(self.line, f'field "{name}" is missing')
         return node
 

@@ -63,9 +63,9 @@ def read_rule(node: Node, path: str, notes: Notes) -> Rule:
     rule_id = fields.text("id", pattern=r"EW-[A-Z0-9]{2,4}-\d{4}", form="EW-FAM-0001")
     if rule_id and rule_id.split("-")[1] in DETECTOR_FAMILIES:
         fields.error(fields.line, f'family "{rule_id.split("-")[1]}" belongs to the detectors')
-    match = _match(fields)
-    protocol = fields.text("protocol", required=bool(match.payload), pattern=SLUG, form="lower-case-name")
-    if protocol and not match.payload:
+    match, has_payload = _match(fields)
+    protocol = fields.text("protocol", required=has_payload, pattern=SLUG, form="lower-case-name")
+    if protocol and not has_payload:
         fields.error(fields.line, '"protocol" names a payload, and "match" has none')
     wanted, unwanted = _examples(fields)
     return Rule(
@@ -99,14 +99,15 @@ def _subject(node: Node) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _match(rule: Fields) -> Match:
+def _match(rule: Fields) -> tuple[Match, bool]:
+    """What the rule looks for, and whether it says anything about payloads (sound or not)."""
     node = rule.node("match", required=True)
     if node is None:
-        return Match()
+        return Match(), False
     fields = Fields(node, rule.path, rule.notes, rule.subject, MATCH_FIELDS)
     if not fields.table:
         fields.error(fields.line, '"match" must not be empty')
-    return Match(
+    match = Match(
         domains=fields.each("domains", lambda item: _domain(fields, item, "domains", wildcard=False)),
         full_domains=fields.each(
             "full_domains", lambda item: _domain(fields, item, "full_domains", wildcard=True)
@@ -115,6 +116,7 @@ def _match(rule: Fields) -> Match:
         ports=fields.each("ports", lambda item: _ports(fields, item)),
         payload=fields.each("payload", lambda item: read_payload(fields, item)),
     )
+    return match, "payload" in fields.table
 
 
 def _domain(fields: Fields, node: Node, name: str, *, wildcard: bool) -> str | None:
@@ -136,10 +138,14 @@ def _domain(fields: Fields, node: Node, name: str, *, wildcard: bool) -> str | N
 def _net(fields: Fields, node: Node) -> str | None:
     text = fields.as_text(node, "nets")
     try:
-        return str(ipaddress.ip_network(text)) if text else None
-    except ValueError as error:
-        fields.error(node.line, f'"nets": {error}')
+        net = ipaddress.ip_network(text, strict=False) if text else None
+    except ValueError:
+        fields.error(node.line, f'"nets": "{text}" is not a network such as 192.0.2.0/24')
         return None
+    if net is not None and text not in (str(net), str(net.network_address)):
+        fields.error(node.line, f'"nets": "{text}": did you mean "{net}"?')
+        return None
+    return None if net is None else str(net)
 
 
 def _ports(fields: Fields, node: Node) -> Ports | None:
@@ -214,19 +220,12 @@ def read_ouis(node: Node, path: str, notes: Notes) -> OuiGroup:
     vendor = fields.text("vendor", pattern=SLUG, form="a vendor id")
     fields.subject = vendor
     prefixes = []
-    node_prefixes = fields.table.get("prefixes")
-    for word in (
-        node_prefixes.value if node_prefixes and isinstance(node_prefixes.value, str) else ""
-    ).split():
+    for word in fields.text("prefixes").split():
         if len(word) not in (6, 7, 9) or not re.fullmatch("[0-9A-F]+", word):
-            fields.error(
-                node_prefixes.line if node_prefixes else 0,
-                f'"prefixes": "{word}" is not 6, 7 or 9 hex digits',
-            )
+            line = fields.table["prefixes"].line
+            fields.error(line, f'"prefixes": "{word}" is not 6, 7 or 9 capital hex digits')
             break
         prefixes.append((4 * len(word), int(word, 16)))
-    if not prefixes:
-        fields.error(fields.line, '"prefixes" must be a text of MAC prefixes such as "00BC99 040312"')
     return OuiGroup(
         oui=Oui(vendor, fields.text("registrant"), fields.choice("relevance", RELEVANCES)),
         prefixes=tuple(prefixes),

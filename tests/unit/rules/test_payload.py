@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The payload grammar: what it means on bytes, and that the compiled rows mean the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egresswatch.rules.examples import matching
+from egresswatch.rules.model import Bytes, Length, Payload
+from egresswatch.rules.payload import LENGTH_FORMS, fixed_bits, holds, rows, windows
+
+PPPP = Payload(17, (), (Bytes(0, b"\xf1", b"\xff"),), Length("be16", 2, 4), min_len=4)
+
+
+def is_pppp(data: bytes, length: int | None = None, *, proto: int = 17) -> bool:
+    return holds(PPPP, proto, 1, 2, data, len(data) if length is None else length)
+
+
+def test_length_relation_looks_at_the_declared_length() -> None:
+    """A packet cut by a snaplen still tells its declared length."""
+    assert is_pppp(bytes.fromhex("f1000000"))
+    assert is_pppp(bytes.fromhex("f1d00404"), 1032)
+    assert not is_pppp(bytes.fromhex("f1d00404"), 1031)
+    assert not is_pppp(bytes.fromhex("f1d004"), 1032)
+    assert not is_pppp(bytes.fromhex("f1000000"), proto=6)
+
+
+@pytest.mark.parametrize(
+    ("form", "field"), [("be16", "0102"), ("le16", "0201"), ("be32", "00000102"), ("le32", "02010000")]
+)
+def test_length_forms(form: str, field: str) -> None:
+    """Both byte orders and both sizes of a length field."""
+    payload = Payload(17, (), (Bytes(0, b"x", b"\xff"),), Length(form, 1, -2))
+    data = b"x" + bytes.fromhex(field)
+    assert holds(payload, 17, 1, 2, data, 0x0102 - 2)
+    assert not holds(payload, 17, 1, 2, data, 0x0102)
+
+
+def test_mask_compares_some_bits() -> None:
+    """Only the bits of the mask count, in value and payload."""
+    payload = Payload(17, (), (Bytes(1, b"\xef", b"\xf0"),))
+    assert holds(payload, 17, 1, 2, b"\x00\xe7", 2)
+    assert not holds(payload, 17, 1, 2, b"\x00\xd7", 2)
+
+
+def test_ports_mean_either_end() -> None:
+    """A port of the rule may be the source or the destination."""
+    payload = Payload(17, (8800, 8802), (Bytes(0, b"D", b"\xff"),))
+    assert holds(payload, 17, 8802, 50000, b"D", 1)
+    assert holds(payload, 17, 50000, 8800, b"D", 1)
+    assert not holds(payload, 17, 50000, 8801, b"D", 1)
+    assert rows(payload, 64)["port"].tolist() == [8800, 8802]
+
+
+def test_length_limits() -> None:
+    """min_len and max_len bound the declared length."""
+    payload = Payload(17, (), (Bytes(0, b"D", b"\xff"),), min_len=3, max_len=4)
+    assert [length for length in range(7) if holds(payload, 17, 1, 2, b"D", length)] == [3, 4]
+
+
+def test_words_are_left_aligned() -> None:
+    """Three compared bytes stand in the three high bytes of the big-endian word."""
+    (row,) = rows(Payload(17, (), (Bytes(5, b"\x01\x02\x03", b"\xff\xff\x0f"),)), 70)
+    assert int(row["value1"]) == 0x0102030000000000
+    assert int(row["mask1"]) == 0xFFFF0F0000000000
+    assert (row["off1"], row["n1"], row["n2"], row["min_len"], row["parser"]) == (5, 3, 0, 8, 70)
+
+
+def test_near_conditions_share_a_window() -> None:
+    """Conditions within eight bytes become one comparison, with a gap that does not count."""
+    conditions = (Bytes(0, b"\xe2", b"\xf0"), Bytes(2, b"\x0c", b"\xff"), Bytes(8, b"b4", b"\xff\xff"))
+    assert windows(conditions) == [(0, b"\xe0\x00\x0c", b"\xf0\x00\xff"), (8, b"b4", b"\xff\xff")]
+
+
+def test_eight_bytes_fit_nine_do_not() -> None:
+    """Sixteen bytes in a row are two windows; more are refused."""
+    assert len(windows((Bytes(3, b"x" * 16, b"\xff" * 16),))) == 2
+    with pytest.raises(ValueError, match="more than two"):
+        windows((Bytes(3, b"x" * 17, b"\xff" * 17),))
+
+
+def test_contradicting_conditions_are_refused() -> None:
+    """The same byte cannot have two values; saying the same twice is fine."""
+    same = Bytes(0, b"a", b"\xff")
+    assert windows((same, same)) == [(0, b"a", b"\xff")]
+    with pytest.raises(ValueError, match="byte at 0"):
+        windows((same, Bytes(0, b"b", b"\xff")))
+
+
+def test_fixed_bits_count_what_chance_must_hit() -> None:
+    """Compared bits, the length field, an exact length and a port add up."""
+    assert fixed_bits(PPPP) == 8 + 16
+    assert fixed_bits(Payload(17, (1,), (Bytes(0, b"ab", b"\xff\x0f"),), min_len=4, max_len=4)) == 12 + 8 + 8
+
+
+SMALL = st.sampled_from([0x00, 0x01, 0x02, 0x08, 0xF0, 0xFF])
+CONDITION = st.builds(
+    lambda at, pairs: Bytes(at, bytes(v for v, _ in pairs), bytes(m for _, m in pairs)),
+    st.integers(0, 6),
+    st.lists(st.tuples(SMALL, st.sampled_from([0xFF, 0xFF, 0xF0, 0x00])), min_size=1, max_size=3).filter(
+        lambda pairs: pairs[0][1] and pairs[-1][1]
+    ),
+)
+PAYLOAD = st.builds(
+    Payload,
+    st.sampled_from([6, 17]),
+    st.sampled_from([(), (9,), (9, 10)]),
+    st.lists(CONDITION, min_size=1, max_size=2).map(tuple),
+    st.one_of(
+        st.none(),
+        st.builds(Length, st.sampled_from(sorted(LENGTH_FORMS)), st.integers(0, 4), st.integers(-2, 12)),
+    ),
+    st.integers(0, 5),
+    st.sampled_from([0, 0, 8, 12]),
+)
+
+
+@given(
+    PAYLOAD,
+    st.sampled_from([6, 17]),
+    st.integers(8, 11),
+    st.lists(SMALL, max_size=12).map(bytes),
+    st.integers(0, 4),
+)
+def test_rows_mean_what_the_grammar_means(
+    payload: Payload, proto: int, port: int, data: bytes, more: int
+) -> None:
+    """For any conditions and any packet, the compiled rows and the plain reading agree."""
+    try:
+        patterns = rows(payload, 77)
+    except ValueError:
+        return
+    length = len(data) + more
+    plain = holds(payload, proto, 50000, port, data, length)
+    assert (matching(patterns, proto, 50000, port, data, length) == (77,)) is plain
