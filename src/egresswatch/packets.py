@@ -35,7 +35,9 @@ PACKET = np.dtype(
         ("tcp_flags", "u1"),
         ("shard", "u1"),
         ("flags", "u1"),     # PF_*
-        ("pad", "u1", (7,)),
+        ("head", "u1"),      # length of the L4 header: the IP payload begins at pay - head
+        ("icmp", "u2"),      # ICMP type << 8 | code
+        ("pad", "u1", (4,)),
     ]
 )
 

@@ -175,9 +175,20 @@ FLOW_RECORD = np.dtype(
         ("end", "u1"),                   # EndReason
         ("outcome", "u1"),               # Outcome
         ("flipped", "u1"),               # 1: originator corrected by SYN / SYN-ACK
-        ("pad", "u1", (10,)),
+        ("orig_class", "u1"), ("resp_class", "u1"),  # AddressClass of the two ends
+        ("icmp", "u2"),                  # ICMP type << 8 | code of the flow's first packet
+        ("pad", "u1", (6,)),
     ]
 )
+
+
+class AddressClass(IntEnum):
+    """Where an address lies as the packet path sees it."""
+
+    outside = 0
+    inside = 1
+    multicast = 2
+    broadcast = 3
 
 
 class EndReason(IntEnum):

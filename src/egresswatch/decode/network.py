@@ -185,7 +185,7 @@ def write_ip(
     elif flags & PF_MORE != 0:
         flags |= PF_FRAG_FIRST
         counts[C_FIRST] += 1
-    row["tcp_flags"] = 0
+    row["tcp_flags"], row["icmp"] = 0, 0
     pay, pay_len = np.int64(-1), np.int64(0)
     if frag_off > 0:
         if l4 >= 0 and l4 <= pe:
@@ -213,9 +213,12 @@ def write_ip(
                 pay_len = ip_end - pay
         else:
             counts[C_MALFORMED_L4] += 1
+    elif (proto == 1 or proto == 58) and l4 >= 0 and l4 + 2 <= pe:
+        row["icmp"] = be16(d, l4)
     if pay >= 0 and pay_len > 0:
         flags |= PF_PAYLOAD
         row["pay"] = pay
+        row["head"] = pay - l4
         row["pay_len"] = pay_len
         row["pay_cap"] = max(np.int64(0), pe - pay)
     else:

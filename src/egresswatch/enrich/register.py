@@ -98,6 +98,13 @@ class Register:
         """cameras.json: all monitored hosts, and what the inventory lists but nobody saw."""
         return asset_rows(self._all(), self._inventory)
 
+    def monitored(self) -> list[Asset]:
+        """All monitored hosts, by id."""
+        return sorted((asset for asset in self._all() if asset.monitored), key=lambda asset: asset.asset_id)
+
+    def __len__(self) -> int:
+        return len(self._all())
+
     # --- where a sender belongs ------------------------------------------------------------------
     def _place(self, mac: int, addr: str) -> Asset | None:
         if addr in _UNSPECIFIED:

@@ -4,7 +4,8 @@
 UDP: each of the first ``max_probes`` payloads of a side is tried; a flow whose pattern says ``every``
 hands up all its datagrams from then on. TCP: the first payload that matches starts a stream; its
 side's packets go up until the budget is spent, and so do the other side's; a later packet that
-matches again (a second request, a second ClientHello) starts anew with a fresh budget. A payload
+matches again (a second request, a second ClientHello) starts anew with a fresh budget; a TLS side ends with its
+first application data. A payload
 that came before the start of its stream goes up as PENDING. Fragments go up as FRAGMENT.
 """
 
@@ -14,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.flow.layout import S_ORIG_B, Tally
+from egresswatch.flow.layout import CLOSED, S_ORIG_B, Tally
 from egresswatch.flow.probe import probe
+from egresswatch.flow.record import outcome
 from egresswatch.jit import inline, kernel
+from egresswatch.loads import u8
 from egresswatch.packets import PF_FRAG_FIRST, PF_FRAG_LATER
 from egresswatch.records import Parser
 
@@ -24,6 +27,8 @@ P_PENDING = int(Parser.PENDING)
 P_FRAGMENT = int(Parser.FRAGMENT)
 C_SHED = int(Tally.budget_shed)
 C_UP = int(Tally.handed_up)
+C_PENDING = int(Tally.pending_up)
+P_TLS = int(Parser.TLS)
 _U8 = np.uint64(8)
 _U32 = np.uint64(32)
 _U48 = np.uint64(48)
@@ -39,7 +44,18 @@ def _tell(msg: Any, row: Any, index: Any, packet: Any, side: Any, parser: Any, r
     msg["ts_flow"] = row["ts_flow"]
     msg["bytes_a"], msg["bytes_b"] = row["bytes_a"] + row["sum_bytes_a"], row["bytes_b"] + row["sum_bytes_b"]
     msg["pkts_a"], msg["pkts_b"] = row["pkts_a"] + row["sum_pkts_a"], row["pkts_b"] + row["sum_pkts_b"]
-    msg["missed_a"], msg["missed_b"] = row["missed_a"], row["missed_b"]
+    msg["missed"] = row["missed_a"] + row["missed_b"] + row["sum_missed"]
+    msg["outcome"] = outcome(row)
+
+
+@inline
+def _is_application_data(d: Any, pkt: Any) -> Any:
+    """Does the payload begin with a TLS application data record (RFC 8446 §5.1)? Then the handshake
+    of its side is over and nothing after it can be read."""
+    if pkt["pay_cap"] < 3:
+        return False
+    at = np.int64(pkt["pay"])
+    return u8(d, at) == 23 and u8(d, at + 1) == 3 and u8(d, at + 2) <= 4
 
 
 @kernel
@@ -100,12 +116,22 @@ def hand_up(
         gap = np.int64(row["gap_a"] if side == 0 else row["gap_b"])
         if gap > 0 and tried < max_probes and recogniser == 0:
             _tell(msgs[nm], row, index, i, side, P_PENDING, 0, 0)
+            tally[C_PENDING] += np.uint64(1)
             nm += 1
         elif recogniser != 0:
             _tell(msgs[nm], row, index, i, side, 0, recogniser, 0)
             nm += 1
         return nm
     left = np.int64(row["budget_a"] if side == 0 else row["budget_b"])
+    if start == 0 and recogniser == 0:
+        if left == CLOSED:
+            return nm
+        if parser == P_TLS and _is_application_data(d, pkt):
+            if side == 0:
+                row["budget_a"] = CLOSED
+            else:
+                row["budget_b"] = CLOSED
+            return nm
     if left <= 0 and recogniser == 0:
         tally[C_SHED] += np.uint64(1)
         return nm

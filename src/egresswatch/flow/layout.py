@@ -42,11 +42,12 @@ ROW = np.dtype(
         ("sum_pkts_a", "u4"), ("sum_pkts_b", "u4"),
         ("mac_a", "u8"), ("mac_b", "u8"),
         ("hash", "u4"),
-        ("second", "i4"),    # bucket of the wheel, modulo WHEEL; -1 = in none
+        ("second", "i2"),    # bucket of the wheel, modulo WHEEL; -1 = in none
+        ("icmp", "u2"),      # type << 8 | code of the first packet
         ("seq", "u4"),
         ("ever_a", "u1"), ("ever_b", "u1"),      # TCP flags of earlier records
         ("every", "u1"), ("class_ab", "u1"),     # address class of a << 4 | of b
-        ("pad", "u8"),
+        ("sum_missed", "u8"),
     ]
 )
 
@@ -84,10 +85,11 @@ MSG = np.dtype(
         # a packet handed up for reading, with the flow's totals at that packet
         ("flow", "u8"), ("uid", "u8"),
         ("bytes_a", "u8"), ("bytes_b", "u8"), ("pkts_a", "u4"), ("pkts_b", "u4"),
-        ("ts_flow", "i8"), ("missed_a", "u8"), ("missed_b", "u8"),
+        ("ts_flow", "i8"), ("missed", "u8"),
         ("index", "u4"), ("row", "u4"),
         ("parser", "u2"), ("recogniser", "u2"),
         ("start", "u1"), ("side", "u1"), ("orig", "u1"), ("class_ab", "u1"),
+        ("outcome", "u1"), ("pad", "u1", (7,)),
     ]
 )
 
@@ -96,13 +98,17 @@ NEW = np.dtype(
         # the first packet of an end of a flow, told when it crosses the perimeter or shows a host
         ("flow", "u8"), ("uid", "u8"), ("ts_flow", "i8"),
         ("bytes_a", "u8"), ("bytes_b", "u8"), ("pkts_a", "u4"), ("pkts_b", "u4"),
-        ("index", "u4"),
+        ("missed", "u8"), ("index", "u4"),
         ("side", "u1"), ("orig", "u1"), ("class_ab", "u1"), ("kind", "u1"),  # N_* bits
+        ("outcome", "u1"), ("pad", "u1", (7,)),
     ]
 )
 N_CROSSING = 1
 N_HOST = 2
 N_REPLY = 4
+
+CLOSED = 0xFFFFFFFF
+"""A budget of a side of which nothing more is wanted (its application data has begun)."""
 
 DUP = np.dtype([("key", "u8"), ("clock", "i8")])
 DUP_SETS = 4096
@@ -130,20 +136,11 @@ class Tally(IntEnum):
     budget_shed = 10        # payload packets not handed up because the flow's budget was spent
     handed_up = 11
     icmp_marked = 12
+    pending_up = 13         # TCP payloads handed up although their stream had not begun
 
 
 TALLIES = len(Tally)
 
 
-class AddressClass(IntEnum):
-    """Where an address lies as the kernel sees it (two bits of ``class_ab`` each)."""
-
-    outside = 0
-    inside = 1
-    multicast = 2
-    broadcast = 3
-
-
-PORT_ANY = 0
 END_IDLE, END_ACTIVE, END_END, END_EOF, END_LACK = 1, 2, 3, 4, 5
 OUT_ANSWERED, OUT_UNANSWERED, OUT_REFUSED, OUT_ONE_SIDED = 1, 2, 3, 4

@@ -109,7 +109,10 @@ def export(row: Any, end: Any, tick: Any, out: Any) -> None:
     out["has_ports"] = 1 if key_flags & np.uint64(2) != np.uint64(0) else 0
     out["fragment"] = 1 if key_flags & np.uint64(4) != np.uint64(0) else 0
     out["proto"] = (row["meta"] >> _U8) & _M8
+    out["icmp"] = row["icmp"]
     out["flow"], out["uid"], out["seq"] = row["flow"], row["uid"], row["seq"]
+    if row["pkts_a"] == 0 and row["pkts_b"] == 0:  # only tells that the flow ended, and what it missed
+        row["ts"], row["ts_end"] = row["last"], row["last"]
     out["ts"], out["ts_end"], out["ts_flow"], out["tick"] = row["ts"], row["ts_end"], row["ts_flow"], tick
     out["end"], out["outcome"] = end, outcome(row)
     out["flipped"] = 1 if row["state"] & S_FLIPPED != 0 else 0
@@ -117,6 +120,16 @@ def export(row: Any, end: Any, tick: Any, out: Any) -> None:
     row["sum_bytes_b"] += row["bytes_b"]
     row["sum_pkts_a"] += row["pkts_a"]
     row["sum_pkts_b"] += row["pkts_b"]
+    row["sum_missed"] += row["missed_a"] + row["missed_b"]
+    out["sum_missed"] = row["sum_missed"]
+    if orig_b:
+        out["orig_class"], out["resp_class"] = row["class_ab"] & 15, row["class_ab"] >> 4
+        out["orig_sum_bytes"], out["resp_sum_bytes"] = row["sum_bytes_b"], row["sum_bytes_a"]
+        out["orig_sum_pkts"], out["resp_sum_pkts"] = row["sum_pkts_b"], row["sum_pkts_a"]
+    else:
+        out["orig_class"], out["resp_class"] = row["class_ab"] >> 4, row["class_ab"] & 15
+        out["orig_sum_bytes"], out["resp_sum_bytes"] = row["sum_bytes_a"], row["sum_bytes_b"]
+        out["orig_sum_pkts"], out["resp_sum_pkts"] = row["sum_pkts_a"], row["sum_pkts_b"]
     row["ever_a"] |= row["flags_a"]
     row["ever_b"] |= row["flags_b"]
     row["bytes_a"], row["bytes_b"], row["pkts_a"], row["pkts_b"] = 0, 0, 0, 0

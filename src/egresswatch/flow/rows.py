@@ -152,7 +152,7 @@ def create(
     shards[s]["created"] += 1
     row = rows[index]
     row["a_hi"], row["a_lo"], row["b_hi"], row["b_lo"] = pkt["a_hi"], pkt["a_lo"], pkt["b_hi"], pkt["b_lo"]
-    row["meta"], row["hash"] = pkt["meta"], pkt["hash"]
+    row["meta"], row["hash"], row["icmp"] = pkt["meta"], pkt["hash"], pkt["icmp"]
     row["vlan_a"] = vlan if side == 0 else NO_VLAN
     row["vlan_b"] = vlan if side == 1 else NO_VLAN
     row["last"], row["opened"] = pkt["clock"], pkt["clock"]
@@ -163,7 +163,7 @@ def create(
     row["flags_a"], row["flags_b"], row["ever_a"], row["ever_b"] = 0, 0, 0, 0
     row["state"] = S_ORIG_B if side == 1 else 0
     row["parser"], row["probes_a"], row["probes_b"], row["every"] = 0, 0, 0, 0
-    row["missed_a"], row["missed_b"], row["seq"] = 0, 0, 0
+    row["missed_a"], row["missed_b"], row["sum_missed"], row["seq"] = 0, 0, 0, 0
     row["budget_a"], row["budget_b"] = budget, budget
     row["sum_bytes_a"], row["sum_bytes_b"], row["sum_pkts_a"], row["sum_pkts_b"] = 0, 0, 0, 0
     src, dst = np.int64(pkt["mac_src"]), np.int64(pkt["mac"])

@@ -86,7 +86,10 @@ def _huge(dtype: np.dtype[np.void], count: int) -> Array:
 class FlowTable:
     """A bounded biflow table in ``SHARDS`` virtual shards."""
 
-    def __init__(self, settings: Settings, patterns: Array, networks: Array, workers: int = 1):
+    def __init__(
+        self, settings: Settings, patterns: Array, networks: Array, workers: int = 1, *, between: bool = False
+    ):
+        """``networks`` uint64[n, 4] of the inside; ``between``: note flows between inside hosts as well."""
         flow = settings.flow
         per_shard = max(1, -(-flow.table_size // SHARDS))
         self.capacity = per_shard * SHARDS
@@ -111,6 +114,7 @@ class FlowTable:
         self._window = np.int64(settings.decode.dedup_window if dedup else 0)
         self._budget = np.int64(settings.sniff.flow_bytes)
         self._probes = np.int64(min(255, settings.sniff.probe_packets) if settings.sniff.enabled else 0)
+        self._between = np.int64(between)
         self._patterns = patterns
         self._starts, self._order = pattern_lists(patterns)
         self._nets = networks
@@ -125,7 +129,7 @@ class FlowTable:
             return int(update(
                 np.int64(first), batch.data, batch.off, batch.ts, packets, quotes, np.int64(quoted),
                 np.int64(worker.low), np.int64(worker.high), np.int64(self._mode), self._window,
-                self._budget, self._probes, self._timeouts, self._nets, self._patterns, self._starts,
+                self._budget, self._probes, self._between, self._timeouts, self._nets, self._patterns, self._starts,
                 self._order, self._slots, self._rows, self._row_bytes, self._heads, self._shards,
                 self._dups, self._frags, self._hosts, worker.records, worker.messages, worker.news,
                 worker.cursor, worker.tally,

@@ -31,6 +31,7 @@ from egresswatch.flow.layout import (
     S_UNREACHABLE,
     Tally,
 )
+from egresswatch.flow.record import outcome
 from egresswatch.flow.rows import ROOM, count, create, end_row, read_mac, turn_all
 from egresswatch.flow.slots import VLAN_IGNORE, find, find_any
 from egresswatch.flow.tcp import ACK, FIN, RST, SYN, orient, track
@@ -75,19 +76,21 @@ def _tell_new(row: Any, packet: Any, side: Any, kind: Any, new: Any) -> None:
     new["pkts_a"], new["pkts_b"] = row["pkts_a"] + row["sum_pkts_a"], row["pkts_b"] + row["sum_pkts_b"]
     new["index"], new["side"], new["kind"] = packet, side, kind
     new["orig"] = 1 if row["state"] & S_ORIG_B != 0 else 0
-    new["class_ab"] = row["class_ab"]
+    new["class_ab"], new["outcome"] = row["class_ab"], outcome(row)
+    new["missed"] = row["missed_a"] + row["missed_b"] + row["sum_missed"]
 
 
 @inline
 def _first_of_end(
-    d: Any, frame: Any, pkt: Any, row: Any, i: Any, s: Any, side: Any, vlan: Any, hosts: Any,
-    news: Any, nn: Any,
+    d: Any, frame: Any, pkt: Any, row: Any, i: Any, s: Any, side: Any, vlan: Any, between: Any,
+    hosts: Any, news: Any, nn: Any,
 ) -> Any:
-    """Note the first packet of an end when it crosses the perimeter or shows a host."""
+    """Note the first packet of an end when it crosses the perimeter (or, when ``between`` is set, goes
+    from one inside host to another) or shows a host."""
     total = np.int64(row["pkts_a"]) + row["pkts_b"] + row["sum_pkts_a"] + row["sum_pkts_b"]
     kind = 0 if total == 1 else N_REPLY
     both = np.int64(row["class_ab"])
-    if both == 0x10 or both == 0x01:
+    if both == 0x10 or both == 0x01 or (between != 0 and both == 0x11):
         kind |= N_CROSSING
     mine = both >> 4 if side == 0 else both & 15
     mac = read_mac(d, frame, np.int64(pkt["mac_src"]))
@@ -118,7 +121,7 @@ def _mark_quoted(
 @kernel
 def update(
     first: Any, d: Any, off: Any, ts: Any, packets: Any, quotes: Any, nq: Any, low: Any, high: Any,
-    vlan_mode: Any, dup_window: Any, budget: Any, max_probes: Any, timeouts: Any, nets: Any,
+    vlan_mode: Any, dup_window: Any, budget: Any, max_probes: Any, between: Any, timeouts: Any, nets: Any,
     patterns: Any, starts: Any, order: Any,
     slots: Any, rows: Any, row_bytes: Any, heads: Any, shards: Any, dups: Any, frags: Any, hosts: Any,
     out: Any, msgs: Any, news: Any, cursor: Any, tally: Any,
@@ -198,7 +201,7 @@ def update(
                 take_down(heads, s, rows, index)
                 hang(heads, shards, s, rows, index, timeouts)
         if not seen:
-            nn = _first_of_end(d, np.int64(off[i]), pkt, row, i, s, side, vlan, hosts, news, nn)
+            nn = _first_of_end(d, np.int64(off[i]), pkt, row, i, s, side, vlan, between, hosts, news, nn)
         if flags & PF_PAYLOAD != 0 and max_probes > 0 and row["state"] & S_DONE == 0:
             nm = hand_up(
                 d, i, pkt, row, index, side, budget, max_probes, patterns, starts, order, msgs, nm, tally

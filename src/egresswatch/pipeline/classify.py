@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a remote end is, from everything that was read on its flow: names, rules, class, platform.
+
+Composes the sniffed name, the passive names of the inside host, the rule tables and detect's rule of
+precedence. Used for events (now) and for rows (when their hour closes), so both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from egresswatch.detect.verdict import STUN, dest_class
+from egresswatch.enrich.names import PassiveNames
+from egresswatch.records import FlowInfo, RuleFacts
+from egresswatch.rules import MatchTables, Rule
+
+_CACHE = 65536
+
+
+class Class(NamedTuple):
+    """The answer."""
+
+    names: tuple[tuple[str, str], ...]
+    """(name, source), surest first."""
+    all_names: tuple[str, ...]
+    """Also the aliases that DNS showed: policy and rules may name any of them."""
+    rules: tuple[Rule, ...]
+    protocols: tuple[str, ...]
+    dest_class: str
+    platform: str
+
+
+class Classifier:
+    """Memo over the rule tables."""
+
+    def __init__(self, tables: MatchTables, names: PassiveNames) -> None:
+        self._tables = tables
+        self._names = names
+        self._rules: dict[tuple[object, ...], tuple[Rule, ...]] = {}
+        self._classes: dict[tuple[object, ...], tuple[str, str]] = {}
+
+    def classify(
+        self, host: str, remote: str, proto: int, port: int, crossing: bool, ts: int, info: FlowInfo | None
+    ) -> Class:
+        """``host`` is the inside end; ``port`` the remote's; ``ts`` the flow's first packet."""
+        asked = self._names.names(host, remote, ts) if crossing else ()
+        names: tuple[tuple[str, str], ...] = ()
+        if info is not None and info.server_name:
+            names = ((info.server_name, info.server_name_source),)
+        if asked and (not names or asked[0] != names[0][0]):
+            names += ((asked[0], "dns"),)
+        texts = tuple(dict.fromkeys((*(name for name, _ in names), *asked)))
+        protocols, rules = self._protocols(info)
+        rules += self._rules_of(texts, remote)
+        rules = tuple(dict.fromkeys(rules)) if len(rules) > 1 else rules
+        key = (tuple(rule.id for rule in rules), protocols, proto, port, crossing)
+        found = self._classes.get(key)
+        if found is None:
+            if len(self._classes) >= _CACHE:
+                self._classes.clear()
+            found = self._classes[key] = dest_class(rules, protocols, proto, port, crossing)
+        return Class(names, texts, rules, protocols, *found)
+
+    def hints(self, proto: int, port: int) -> tuple[RuleFacts, ...]:
+        """Rules that know the port alone."""
+        return self._tables.port(proto, port)
+
+    def _protocols(self, info: FlowInfo | None) -> tuple[tuple[str, ...], tuple[Rule, ...]]:
+        if info is None:
+            return (), ()
+        rules = tuple(self._tables.recogniser(int(number)) for number in info.protocols)
+        protocols = tuple(dict.fromkeys(rule.protocol or rule.id for rule in rules))
+        if info.service == STUN:
+            protocols += (STUN,)
+        return protocols, rules
+
+    def _rules_of(self, names: Sequence[str], remote: str) -> tuple[Rule, ...]:
+        key = (*names, remote if self._tables.nets else "")
+        found = self._rules.get(key)
+        if found is None:
+            if len(self._rules) >= _CACHE:
+                self._rules.clear()
+            hits = [rule for name in names for rule in self._tables.domain(name)]
+            hits += self._tables.address(remote)
+            found = self._rules[key] = tuple(dict.fromkeys(hits))
+        return found
