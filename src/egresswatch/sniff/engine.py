@@ -13,6 +13,7 @@ network: it is counted (``parser_errors``) and reading goes on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
@@ -33,6 +34,9 @@ _MAX_BYTES = 64 << 20
 """Payload held over all flows."""
 _SEGMENT = 64 << 10
 """What one packet can bring beyond the budget of a side."""
+_TRIES = 8
+"""Flows looked at, oldest first, for one that can give way."""
+_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]", re.DOTALL)
 _MAX_PROTOCOLS = 8
 """Recognisers told per flow."""
 
@@ -46,6 +50,11 @@ class _Reading:
         self.streams: list[Stream | None] = [None, None]
         self.connection: Connection | None = None
         self.matched = [False, False]
+
+    @property
+    def held(self) -> int:
+        """Bytes of payload kept."""
+        return sum(part.held for part in (*self.streams, self.connection) if part is not None)
 
 
 class Engine:
@@ -80,6 +89,8 @@ class Engine:
         """Everything that this packet completes, in the order of the wire."""
         if m.parser >= RECOGNISER_BASE:
             return self._recognised(m)
+        if m.parser == Parser.NONE:
+            return []
         if m.parser == Parser.FRAGMENT:
             return self._fragment(m)
         if m.proto == _TCP:
@@ -133,12 +144,12 @@ class Engine:
             reading = self._open(m)
         if reading is None:
             return []
+        before = reading.held
         if type(reading.connection) is not CONNECTIONS[m.parser]:
             reading.connection = CONNECTIONS[m.parser]()
         connection = reading.connection
-        before = connection.held
         found = self._guard(connection.feed, m, None)
-        self._held += connection.held - before
+        self._held += reading.held - before
         if connection.done:
             self._finish(m.flow)
         elif self._held > _MAX_BYTES:
@@ -178,16 +189,20 @@ class Engine:
     def _read(self, reading: _Reading, stream: Stream, m: Message) -> list[Item]:
         """Messages from the front of a stream until it has no whole one left."""
         items: list[Item] = []
-        parse = STREAMS[stream.parser]
         # a parser sees from the message whether more bytes can come: true of the stream, not of this packet
         m = m._replace(length=len(m.payload) + stream.cut)
         while stream.buffer:
-            verdict, found, used = self._guard(partial(parse, bytes(stream.buffer)), m, _FAILED)
+            verdict, found, used = self._guard(
+                partial(STREAMS[stream.parser], bytes(stream.buffer)), m, _FAILED
+            )
             if verdict is Verdict.MATCH:
                 reading.matched[m.side] = True
                 items += self._learn(m, stream.parser, found)
             elif verdict is Verdict.NEED_MORE and not stream.cut:
                 break
+            if verdict is Verdict.NOT_MINE and stream.parser != Parser.TLS and _HELLO.match(stream.buffer):
+                stream.parser = int(Parser.TLS)  # within a proxy's connection (RFC 9110 §9.3.6)
+                continue
             if verdict is not Verdict.MATCH or used <= 0:
                 stream.drop()
                 break
@@ -225,13 +240,28 @@ class Engine:
         if not m.start and len(self._waiting) >= self._max_waiting:
             self._shed["waiting_flows"] += 1
             self._release(next(iter(self._waiting)))
-        if len(self._readings) >= self._max_flows:
+        if not self._room():
             self._shed["flows"] += 1
             return None
         reading = self._readings[m.flow] = _Reading()
         if not m.start:
             self._waiting[m.flow] = None
         return reading
+
+    def _room(self) -> bool:
+        """Is there room for one more flow? A flow of which nothing is held gives way to it.
+
+        It goes on at its next start; only what was read already could be told again then.
+        """
+        if len(self._readings) < self._max_flows:
+            return True
+        for _ in range(min(_TRIES, len(self._readings))):
+            flow = next(iter(self._readings))
+            if self._readings[flow].held == 0:
+                self._release(flow)
+                return True
+            self._readings[flow] = self._readings.pop(flow)  # others are looked at next time
+        return False
 
     def _finish(self, flow: int) -> None:
         streams = self._readings[flow].streams
@@ -248,10 +278,8 @@ class Engine:
         """Give back what reading a flow holds; what is known of it stays."""
         self._waiting.pop(flow, None)
         reading = self._readings.pop(flow, None)
-        if reading is None:
-            return
-        held = (*reading.streams, reading.connection)
-        self._held -= sum(part.held for part in held if part is not None)
+        if reading is not None:
+            self._held -= reading.held
 
 
 def _spoken(reading: _Reading) -> bool:

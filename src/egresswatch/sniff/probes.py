@@ -8,7 +8,8 @@ decides. Reads no state, keeps none.
 
 How a row is read: the comparison ``k`` wants ``n_k`` captured bytes at ``off_k`` (``n_k`` = 0: unused);
 bytes after them do not take part (their mask is zero). Lengths and the length relation are those of the
-declared payload; the field of the relation must have been captured.
+declared payload; the field of the relation must have been captured. ``every`` asks, on UDP, for all
+datagrams of the flow from then on; on TCP, that all its payloads are tried (a later request is a start).
 """
 
 from __future__ import annotations
@@ -62,8 +63,12 @@ def row(
 
 
 def _texts(parser: int, proto: int, *texts: bytes) -> list[Array]:
-    """A row per text that a payload must begin with: up to 16 bytes over both comparisons."""
-    return [row(parser, proto, text[:8], text[8:16], min_len=len(text)) for text in texts]
+    """A row per text that a payload must begin with: up to 16 bytes over both comparisons.
+
+    On a TCP connection messages follow each other, so all of its payloads are looked at.
+    """
+    every = proto == TCP
+    return [row(parser, proto, text[:8], text[8:16], min_len=len(text), every=every) for text in texts]
 
 
 def _tls() -> list[Array]:
@@ -160,7 +165,7 @@ def _by_port() -> list[Array]:
     cookie = b"\x63\x82\x53\x63"  # RFC 2131 §3
     return [
         row(Parser.DNS, UDP, port=53, min_len=12, every=True),
-        row(Parser.DNS_TCP, TCP, port=53, min_len=1),
+        row(Parser.DNS_TCP, TCP, port=53, min_len=1, every=True),
         row(Parser.MDNS, UDP, port=5353, min_len=12, every=True),
         row(Parser.MDNS, UDP, port=5355, min_len=12, every=True),
         row(Parser.DHCP, UDP, cookie, off1=236, port=67, min_len=240, every=True),
@@ -172,7 +177,8 @@ def _by_port() -> list[Array]:
 
 
 def _builtin() -> Array:
-    groups = (_by_port(), _tls(), _dtls(), _quic(), _stun(), _rtsp(), _sip(), _http(), _mqtt())
+    # the packet path takes the first row that fits: the surest first, TLS on port 53 is TLS
+    groups = (_tls(), _dtls(), _quic(), _by_port(), _stun(), _rtsp(), _sip(), _http(), _mqtt())
     table: Array = np.concatenate([row for group in groups for row in group])
     table.flags.writeable = False
     return table

@@ -117,6 +117,22 @@ def test_tls_within_a_proxy_connection(engine: Engine, segment: Build) -> None:
     assert (info.service, info.server_name, info.server_name_source) == ("http", "camera.example", "sni")
 
 
+def test_tls_within_a_proxy_connection_needs_no_start(engine: Engine, segment: Build) -> None:
+    """The packet path keeps to the connection's first parser."""
+    connect = b"CONNECT proxy.example:443 HTTP/1.1\r\nHost: proxy.example:443\r\n\r\n"
+    engine.feed(segment(connect, parser=Parser.HTTP, seq=1))
+    at = 1 + len(connect)
+    assert engine.feed(segment(HELLO[:80], parser=Parser.HTTP, start=False, seq=at)) == []
+    told = engine.feed(segment(HELLO[80:], parser=Parser.HTTP, start=False, seq=at + 80))
+    assert kinds(told) == ["tls_sni", "ja4"]
+
+
+def test_a_packet_for_no_parser_is_left(engine: Engine, segment: Build) -> None:
+    """One that only a recogniser asked for."""
+    assert engine.feed(segment(HELLO, parser=Parser.NONE, start=False)) == []
+    assert engine.held == 0
+
+
 def test_a_cut_segment_is_read_up_to_the_cut(engine: Engine, segment: Build) -> None:
     """What follows it is not mistaken for its rest."""
     end = HELLO.index(b"camera.example") + 20
@@ -219,6 +235,17 @@ def test_flows_beyond_the_bound_are_counted(segment: Build) -> None:
     assert engine.shed["flows"] == 1
     engine.end(1)
     assert kinds(engine.feed(segment(HELLO, parser=Parser.TLS, seq=1, flow=3))) == ["tls_sni", "ja4"]
+
+
+def test_flows_that_hold_nothing_give_way(segment: Build) -> None:
+    """Long connections whose hello was read do not keep new ones out."""
+    engine = Engine(10, 1000, probes.BUILTIN)
+    for flow in range(100):
+        if flow % 9 == 0:
+            engine.feed(segment(HELLO[:50], parser=Parser.TLS, seq=1, flow=1000 + flow // 18))
+        assert kinds(engine.feed(segment(HELLO, parser=Parser.TLS, seq=1, flow=flow))) == ["tls_sni", "ja4"]
+    assert engine.shed["flows"] == 0
+    assert engine.info(0) is not None
 
 
 def test_flows_that_only_wait_for_a_start_give_way(segment: Build) -> None:

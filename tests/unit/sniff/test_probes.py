@@ -109,8 +109,21 @@ def test_bytes_that_were_not_captured_do_not_match() -> None:
 
 def test_of_some_protocols_every_datagram_is_wanted() -> None:
     """Names come at any time on these ports."""
-    every = {int(row["parser"]) for row in probes.BUILTIN if row["every"]}
+    rows = probes.BUILTIN[probes.BUILTIN["proto"] == UDP]
+    every = {int(row["parser"]) for row in rows if row["every"]}
     assert every == {Parser.DNS, Parser.MDNS, Parser.DHCP, Parser.SSDP, Parser.WSD}
+
+
+def test_of_some_protocols_every_segment_is_tried() -> None:
+    """Later requests on a connection are starts, too."""
+    rows = probes.BUILTIN[probes.BUILTIN["proto"] == TCP]
+    every = {int(row["parser"]) for row in rows if row["every"]}
+    assert every == {Parser.DNS_TCP, Parser.HTTP, Parser.RTSP, Parser.SIP}
+
+
+def test_the_surest_pattern_comes_first() -> None:
+    """A hello to port 53 is TLS."""
+    assert parsers(TCP, payloads.client_hello("a.example"), dport=53) == [Parser.TLS, Parser.DNS_TCP]
 
 
 def test_the_table_cannot_be_changed() -> None:
