@@ -21,6 +21,7 @@ from typing import NoReturn
 from egresswatch.errors import EgresswatchError, UsageError
 
 FAILED, USAGE, ALERT = 1, 2, 3
+STOPPED = 128 + signal.SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -35,11 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """The command's exit status; every message has been printed."""
-    from egresswatch.cli.app import CommandLineError, Leave, app
+    from egresswatch.cli.app import CommandLineError, Leave, Stopped, app
 
     try:
         status = app(args=arguments, prog_name="egresswatch", standalone_mode=False)
         sys.stdout.flush()
+        if status == STOPPED:  # newer releases of typer give this for a KeyboardInterrupt
+            return _stopped()
         return status if isinstance(status, int) else 0
     except CommandLineError as error:
         return _usage(error)
@@ -55,9 +58,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # the reader (head, less) has gone: silence what the interpreter would flush on its way out
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except KeyboardInterrupt:
-        complain("stopped. What was not finished is not there.")
-        return 128 + signal.SIGINT
+    except (KeyboardInterrupt, Stopped):
+        return _stopped()
     except MemoryError:
         complain("not enough memory. Smaller tables (flow.table_size, output.max_held_rows) need less.")
         return FAILED
@@ -79,6 +81,11 @@ def _usage(error: Exception) -> int:
     path = context.command_path if context is not None else "egresswatch"
     complain(f"{message}{'' if message.endswith('?') else '.'} See: {path} --help")
     return USAGE
+
+
+def _stopped() -> int:
+    complain("stopped. What was not finished is not there.")
+    return STOPPED
 
 
 def _terminated(number: int, _frame: object) -> NoReturn:

@@ -19,7 +19,7 @@ from egresswatch.cli.replay import replay
 
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
 """Base of all mistakes in a command line, wherever this release of typer keeps it."""
-Leave = typer.Exit
+Leave, Stopped = typer.Exit, typer.Abort
 
 app = typer.Typer(
     name="egresswatch",
@@ -71,4 +71,4 @@ def _demo(context: typer.Context) -> Any:
     return demo_app(args=context.args or ["--help"], prog_name="egresswatch demo", standalone_mode=False)
 
 
-__all__ = ["CommandLineError", "Leave", "app"]
+__all__ = ["CommandLineError", "Leave", "Stopped", "app"]

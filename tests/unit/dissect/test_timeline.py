@@ -22,7 +22,8 @@ SECRET = "S3cretPassw0rd"
 FLOW = Flow(
     uid="C1", proto="tcp", orig_h=CAMERA.addr, orig_p=CAMERA.port, resp_h=CLOUD.addr, resp_p=CLOUD.port,
     vlan=None, orig_pkts=3, resp_pkts=2, orig_asset="cam-1", resp_asset="", service="http", server_name="",
-    platform="", verdict="unknown", outcome="answered", end_reason="eof", records=(Record(0, 1000 * NS, 300, 200),),
+    platform="", verdict="unknown", outcome="answered", end_reason="eof",
+    records=(Record(0, 1000 * NS, 300, 200),),
 )  # fmt: skip
 
 
