@@ -141,6 +141,7 @@ class PcapngWalker:
         options = dict(self._options(block[16:-4]))
         if self._known == len(self._ifaces):
             self._ifaces = np.concatenate((self._ifaces, np.zeros_like(self._ifaces)))
+        self._ifaces[self._known] = 0  # counters of the section before
         row = self._ifaces[self._known]
         resolution = options.get(IF_TSRESOL, b"\x06")[:1] or b"\x06"
         shift, mul, div, max_ticks = time_scale(resolution[0])
@@ -150,7 +151,8 @@ class PcapngWalker:
         seconds = self._unpack("q", offset[:8])[0] if len(offset) >= 8 else 0
         row["offset"] = max(-_OFFSET_CAP, min(_OFFSET_CAP, seconds)) * _NS
         row["link"], row["snaplen"] = link, snaplen
-        row["index"] = self._table.index(name(options.get(IF_NAME, b"")), link, snaplen or None, self._known)
+        called = name(options.get(IF_NAME, b""))
+        row["index"] = self._table.index(called, link, snaplen or None, self._known)
         self._known += 1
         self._counters.append(Counters())
         if link in FRAME_LIMITS:
@@ -193,7 +195,8 @@ class PcapngWalker:
             return f"(a block of type {kind}) ends with another length than it begins with"
         if stop == STOP_INTERFACE:
             return "is of an interface that is not described"
-        if stop == STOP_LENGTH and kind in (2, 6) and 32 <= total <= self._limit + BLOCK_LIMIT and not total % 4:
+        sound = total >= 32 and total % 4 == 0 and total <= self._limit + BLOCK_LIMIT
+        if stop == STOP_LENGTH and kind in (2, 6) and sound:
             return f"says {size(self._unpack('I', head[20:24])[0])} in a block of {size(total)}"
         return f"(a block of type {kind}) says {size(total)}"
 
@@ -206,5 +209,7 @@ def time_scale(resolution: int) -> tuple[int | None, int, int, int]:
     if exponent <= 9:
         mul = 10 ** (9 - exponent)
         return None, mul, 1, TS_CAP // mul
-    div = min(_U64, 10 ** (exponent - 9))
+    if exponent > 28:  # 2**64 such ticks are less than a nanosecond
+        return None, 0, 1, _U64
+    div = 10 ** (exponent - 9)
     return None, 1, div, min(_U64, (TS_CAP + 1) * div - 1)

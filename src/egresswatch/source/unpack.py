@@ -79,7 +79,7 @@ class _Zstd:
 
     def __init__(self) -> None:
         self._frame = zstandard.ZstdDecompressor(max_window_size=WINDOW_LIMIT).decompressobj()
-        self._held = b""
+        self._held = memoryview(b"")
 
     @property
     def eof(self) -> bool:
@@ -94,9 +94,9 @@ class _Zstd:
         return not self._held
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        held = self._held or self._frame.decompress(data)
+        held = self._held or memoryview(self._frame.decompress(data))
         self._held = held[max_length:]
-        return held[:max_length]
+        return bytes(held[:max_length])
 
 
 def _xz() -> lzma.LZMADecompressor:

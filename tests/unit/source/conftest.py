@@ -189,9 +189,8 @@ def rows_of(source):
         assert batch.first == len(rows)
         assert len(batch) > 0
         assert not batch.data.flags.writeable
-        for off, cap, wire, ts, link, iface in zip(
-            *(column.tolist() for column in (batch.off, batch.cap, batch.wire, batch.ts, batch.link, batch.iface))
-        ):
+        columns = (batch.off, batch.cap, batch.wire, batch.ts, batch.link, batch.iface)
+        for off, cap, wire, ts, link, iface in zip(*(column.tolist() for column in columns)):
             assert off >= 0
             assert off + cap <= len(batch.data)
             assert iface < len(source.facts.interfaces)

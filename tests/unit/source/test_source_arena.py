@@ -26,7 +26,11 @@ class Pieces:
         return got
 
 
-@given(st.lists(st.binary(max_size=20), max_size=10), st.lists(st.integers(0, 12), max_size=20), st.integers(1, 9))
+@given(
+    st.lists(st.binary(max_size=20), max_size=10),
+    st.lists(st.integers(0, 12), max_size=20),
+    st.integers(1, 9),
+)
 def test_every_byte_comes_once_and_at_its_place(pieces, takes, size):
     """However the input is cut and taken, the bytes and their positions are those of the input."""
     whole = b"".join(pieces)

@@ -20,7 +20,8 @@ def test_the_same_interface_of_several_files_is_one():
     facts = []
     table = InterfaceTable(facts)
     assert table.index("eth0", 1, 96) == table.index("eth0", 1, 96) == 0
-    assert [table.index("eth0", 1, 96, 1), table.index("eth1", 1, 96), table.index("eth0", 101, 96)] == [1, 2, 3]
+    others = [("eth0", 1, 96, 1), ("eth1", 1, 96), ("eth0", 101, 96)]
+    assert [table.index(*other) for other in others] == [1, 2, 3]
     table.add_packets(2, 7)
     assert [face.packets for face in facts] == [0, 0, 7, 0]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egresswatch.records import FrameBatch
-from egresswatch.source.merge import Entry, merge
+from egresswatch.source.merge import Entry, columns, merge
 
 
 class Frames:
@@ -53,11 +53,10 @@ def merged(inputs, sizes, batch=1000):
 
     order = sorted(range(len(inputs)), key=lambda i: (inputs[i][0][0] if inputs[i] else -1, i))
     out = []
-    for piece in merge([Entry(inputs[i][0][0] if inputs[i] else -1, opener(inputs[i])) for i in order], batch, 1 << 20):
+    entries = [Entry(inputs[i][0][0] if inputs[i] else -1, opener(inputs[i])) for i in order]
+    for piece in merge(entries, batch, 1 << 20):
         assert 0 < len(piece) <= batch
-        for off, cap, wire, ts, link, iface in zip(
-            *(c.tolist() for c in (piece.off, piece.cap, piece.wire, piece.ts, piece.link, piece.iface))
-        ):
+        for off, cap, wire, ts, link, iface in zip(*(column.tolist() for column in columns(piece))):
             assert wire == cap + 1
             assert link == iface == cap
             out.append((ts, piece.data[off : off + cap].tobytes()))
@@ -90,7 +89,8 @@ def test_files_that_follow_each_other_are_not_copied():
     """A rotated set passes through: batches point into the reader's own buffer."""
     first, second = Frames([(1, b"a"), (2, b"b")], [5]), Frames([(2, b"c"), (3, b"d")], [5])
     pieces = merge([Entry(1, lambda _: first), Entry(2, lambda _: second)], 10, 1 << 20)
-    assert [piece.data is reader.data for piece, reader in zip(pieces, (first, second), strict=True)] == [True, True]
+    readers = (first, second)
+    assert [piece.data is reader.data for piece, reader in zip(pieces, readers, strict=True)] == [True, True]
 
 
 def test_a_file_is_opened_only_when_its_time_comes():
@@ -107,5 +107,6 @@ def test_a_file_is_opened_only_when_its_time_comes():
 
         return call
 
-    assert sum(len(piece) for piece in merge([Entry(10 * i, opener(10 * i)) for i in range(50)], 8, 1000)) == 100
+    entries = [Entry(10 * i, opener(10 * i)) for i in range(50)]
+    assert sum(len(piece) for piece in merge(entries, 8, 1000)) == 100
     assert (len(opened), most) == (50, 0)

@@ -71,8 +71,15 @@ def test_counters_of_statistics_blocks(make):
 def test_drop_counts_of_obsolete_blocks_add_up(make):
     """Obsolete packet blocks tell the drops since the packet before; 0xFFFF is unknown."""
     data = make.section() + make.interface()
-    data += make.obsolete(0, T, b"x", drops=3) + make.obsolete(0, T, b"x") + make.obsolete(0, T, b"x", drops=4)
+    data += b"".join(make.obsolete(0, T, b"x", drops=drops) for drops in (3, 0xFFFF, 4))
     assert make.read(data)[1].interfaces[0].dropped == 7
+
+
+def test_counters_begin_anew_with_a_section(make):
+    """Packets and drops of one section are not counted again in the next."""
+    one = make.section() + make.interface() + make.enhanced(0, T, b"x") + make.obsolete(0, T, b"x", drops=3)
+    facts = make.read(one + one)[1].interfaces[0]
+    assert (facts.packets, facts.dropped) == (4, 6)
 
 
 def test_foreign_blocks_are_passed_over(make):
@@ -96,14 +103,17 @@ def test_interface_names_are_made_printable(make):
     "tail, words",
     [
         (lambda make: make.enhanced(1, T, b"x"), "record 2 is of an interface that is not described"),
-        (lambda make: make.enhanced(0, T, b"x")[:-4] + b"\x01\0\0\0", "record 2 (a block of type 6) ends with another"),
+        (lambda make: make.enhanced(0, T, b"x")[:-4] + b"\x01\0\0\0",
+         "record 2 (a block of type 6) ends with another length"),
         (lambda make: struct.pack("<III", 6, 0, 0), "record 2 (a block of type 6) says 0 bytes"),
         (lambda make: struct.pack("<III", 9, 0x7FFFFFFC, 0), "record 2 (a block of type 9) says 2.1 GB"),
-        (lambda make: make.enhanced(0, T, bytes(8))[:20] + struct.pack("<I", 9999) + bytes(12) + b"\x28\0\0\0",
+        (lambda make: make.enhanced(0, T, b"")[:20].replace(b"\x20", b"\x28") + struct.pack("<I", 9999)
+         + bytes(12) + b"\x28\0\0\0",
          "record 2 says 10.0 kB in a block of 40 bytes"),
         (lambda make: make.block(1, b""), "record 2 (a block of type 1) says 12 bytes"),
         (lambda make: make.section(version=(2, 0)), "record 2 (a section header) says pcapng version 2.0"),
-        (lambda make: make.block(0x0A0D0D0A, bytes(16)), "record 2 (a section header) has no byte-order mark"),
+        (lambda make: make.block(0x0A0D0D0A, bytes(16)),
+         "record 2 (a section header) has no byte-order mark"),
     ],
 )  # fmt: skip
 def test_damage_is_told_in_words(make, tail, words):

@@ -24,7 +24,8 @@ def test_damage_is_told(make):
     data = make.snoop([(0, b"abcd", 4)]) + struct.pack(">IIIIII", 9, 900, 30, 0, 0, 0) + bytes(6)
     rows, facts = make.read(data)
     assert len(rows) == 1
-    assert "record 2 says 900 captured bytes in a record of 30: damaged from byte 44 on" in facts.files[0].damage
+    said = facts.files[0].damage
+    assert "record 2 says 900 captured bytes in a record of 30: damaged from byte 44 on" in said
 
 
 def test_other_versions_are_refused(make):
