@@ -17,7 +17,7 @@ import zstandard
 from egresswatch.cli import run
 from egresswatch.demo import acts
 from egresswatch.demo import scenario as s
-from egresswatch.demo.frames import pcap
+from egresswatch.demo.frames import Frame, pcap
 
 WRITTEN = ("flows.parquet", "sightings.parquet", "cameras.json", "alerts.jsonl", "ledger.json")
 
@@ -32,7 +32,9 @@ def story():
         *acts.keep_house(start, s.CLEAN, 3),
         *acts.record(start, s.CLEAN, 3),
     ]
-    return sorted((frame for frame in everything if frame.ts < end), key=lambda frame: frame.ts)
+    # whole microseconds, so that files of either precision hold the same times
+    rounded = (Frame(frame.ts // 1000 * 1000, frame.data) for frame in everything if frame.ts < end)
+    return sorted(rounded, key=lambda frame: frame.ts)
 
 
 FRAMES = story()

@@ -19,5 +19,5 @@ def frames():
 
 CHECKS = [
     ("alerts", {}, 0),
-    ("flows", {"verdict": "allowed", "dest_class": "vendor_cloud", "resp_p": 443}, 3),
+    ("flows", {"verdict": "allowed", "dest_class": "vendor_cloud", "resp_p": 443}, 2),
 ]

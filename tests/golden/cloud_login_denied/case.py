@@ -16,6 +16,6 @@ def frames():
 
 CHECKS = [
     ("alerts", {"egresswatch.verdict": "violation", "source.ip": s.CLOUD.addr, "egresswatch.update": 0}, 1),
-    ("flows", {"verdict": "violation", "dest_class": "vendor_cloud", "resp_p": 443}, 3),
+    ("flows", {"verdict": "violation", "dest_class": "vendor_cloud", "resp_p": 443}, 2),
     ("flows", {"verdict": "allowed", "resp_p": 53}, 1),
 ]

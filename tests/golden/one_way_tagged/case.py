@@ -22,6 +22,6 @@ def frames():
 
 CHECKS = [
     ("flows", {"outcome": "one_sided"}, 0),
-    ("flows", {"resp_p": 443, "vlan": 20, "outcome": "answered"}, 3),
+    ("flows", {"resp_p": 443, "vlan": 20, "outcome": "answered"}, 2),
     ("alerts", {"egresswatch.dest_class": "vendor_cloud", "egresswatch.update": 0}, 1),
 ]
