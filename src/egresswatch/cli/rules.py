@@ -151,7 +151,8 @@ def _shown(rule: Rule, tables: MatchTables) -> Iterator[str]:
     yield f"  {rule.status}, severity {rule.severity}, confidence {rule.confidence}"
     yield f"  first published {rule.first_published}"
     yield f"  maker {maker}, platform {rule.platform}, class {rule.dest_class}, purpose {rule.purpose}"
-    yield f"  spoken to by: {rule.side}; defined at {rule.path}:{rule.line}"
+    others = ", also by other devices than cameras" if rule.shared else ""
+    yield f"  spoken to by: {rule.side}{others}; defined at {rule.path}:{rule.line}"
     yield from _matches(rule)
     for title, lines in (
         ("known false positives", rule.false_positives),

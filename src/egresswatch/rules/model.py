@@ -27,6 +27,8 @@ FINGERPRINT_KINDS = (
     "rtsp_server", "rtsp_realm", "rtsp_request", "sip_user_agent", "tls_cert_subject", "mdns", "ssdp",
     "onvif_scope", "mqtt_client_id",
 )  # fmt: skip
+VENDOR_KINDS = ("maker", "licensor", "hosting")
+"""Makes devices; licenses parts, chips or a platform to makers; rents computers to anybody."""
 RELEVANCES = ("camera", "mostly", "generic")
 """Of an OUI: the registrant makes cameras only, mostly, or all kinds of things."""
 PROTOS = {"tcp": 6, "udp": 17}
@@ -123,6 +125,8 @@ class Rule:
     match_examples: tuple[Example, ...]
     no_match_examples: tuple[Example, ...]
     remediation: str = ""
+    shared: bool = False
+    """Other devices than cameras and recorders use it too: contact alone makes no host a camera."""
     protocol: str = ""
     """Name of the protocol that ``match.payload`` recognises (value of a p2p sighting)."""
     path: str = field(default="", compare=False)
@@ -135,7 +139,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """A maker: short name as people say it, and what lists say of it."""
+    """A company: short name as people say it, and what lists say of it. Only a ``maker`` can be the
+    maker of a camera: who speaks a licensed protocol was not made by its licensor."""
 
     id: str
     name: str
@@ -145,6 +150,7 @@ class Vendor:
     aliases: tuple[str, ...]
     lists: tuple[str, ...]
     references: tuple[str, ...]
+    kind: str = "maker"
     path: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 

@@ -22,6 +22,7 @@ from egresswatch.rules.model import (
     RULE_CLASSES,
     SIDES,
     STATUSES,
+    VENDOR_KINDS,
     Example,
     Fingerprint,
     FingerprintRule,
@@ -36,12 +37,12 @@ from egresswatch.rules.nodes import Fields, Node, Notes
 
 RULE_FIELDS = (
     "id", "rev", "title", "status", "severity", "confidence", "vendor", "platform", "dest_class", "purpose",
-    "side", "protocol", "match", "examples", "references", "false_positives", "first_published",
+    "side", "shared", "protocol", "match", "examples", "references", "false_positives", "first_published",
     "remediation",
 )  # fmt: skip
 MATCH_FIELDS = ("domains", "full_domains", "nets", "ports", "payload")
 EXAMPLE_FIELDS = ("name", "address", "port", "payload", "length")
-VENDOR_FIELDS = ("id", "name", "jurisdiction", "parent", "aliases", "lists", "references")
+VENDOR_FIELDS = ("id", "name", "kind", "jurisdiction", "parent", "aliases", "lists", "references")
 OUI_FIELDS = ("vendor", "registrant", "relevance", "prefixes", "references")
 FINGERPRINT_FIELDS = (
     "id", "kind", "match", "model", "model_until", "vendor", "role", "confidence", "text", "references",
@@ -87,6 +88,7 @@ def read_rule(node: Node, path: str, notes: Notes) -> Rule:
         match_examples=wanted,
         no_match_examples=unwanted,
         remediation=fields.text("remediation", required=False),
+        shared=fields.flag("shared"),
         protocol=protocol,
         path=path,
         line=node.line,
@@ -209,6 +211,7 @@ def read_vendor(node: Node, path: str, notes: Notes) -> Vendor:
         aliases=fields.texts("aliases", required=False),
         lists=fields.texts("lists", required=False),
         references=fields.texts("references"),
+        kind=fields.choice("kind", VENDOR_KINDS, required=False) or VENDOR_KINDS[0],
         path=path,
         line=node.line,
     )

@@ -155,6 +155,35 @@ def test_group_companies_name_their_parent(pack: MatchTables) -> None:
         assert vendor.parent == parent
 
 
+@pytest.mark.parametrize("vendor_id", ["cs2_ilnk", "throughtek", "hisilicon", "amazon", "generic"])
+def test_who_makes_no_devices(pack: MatchTables, vendor_id: str) -> None:
+    """A licensed protocol, a chip or a rented computer names no maker."""
+    vendor = pack.vendor(vendor_id)
+    assert vendor is not None
+    assert vendor.kind != "maker"
+
+
+@pytest.mark.parametrize(
+    ("name", "shared", "side"),
+    [
+        ("api.dch.dlink.com", True, "device"),
+        ("signal.mydlink.com", False, "both"),
+        ("de.ot.io.mi.com", True, "device"),
+        ("euw1-device-cloudgateway.iot.i.tplinknbu.com", True, "device"),
+        ("euw1-device-tapo-care.i.tplinknbu.com", False, "device"),
+        ("euw1-app-tapo-care.i.tplinknbu.com", False, "client"),
+        ("www.hikvision.com", True, "both"),
+        ("s3.amazonaws.com", True, "both"),
+        ("dev.hik-connect.com", False, "device"),
+        ("apiieu.hik-connect.com", False, "client"),
+    ],
+)
+def test_what_contact_says_about_a_host(pack: MatchTables, name: str, shared: bool, side: str) -> None:
+    """Plugs, browsers and apps reach the same makers: the rule that speaks first knows."""
+    first = pack.domain(name)[0]
+    assert (first.shared, first.side) == (shared, side)
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "vendor", "model"),
     [
