@@ -158,7 +158,7 @@ class FileReader:
             share = 100 * unread / max(1, place + unread)
             lost = f"{size(unread)}, {share:.1f} % not read" if unread else "how much was lost is unknown"
             facts.damaged_tail_bytes = unread
-            facts.damage = f"{self._name}: {words} ({lost}). What came before is complete."
+            facts.damage = f"{words} ({lost}). What came before is complete."
         self._close_facts()
 
     def _close_facts(self) -> None:

@@ -40,6 +40,7 @@ SECTION = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
 INTERFACE = block(1, struct.pack("<HHI", 1, 0, 65535))
 GOOD = SECTION + INTERFACE + packet(0, b"good")
 XZ_GREEDY = b"\x02\x00\x21\x01\x28\x00\x00\x00"  # a block header that asks for a 4 GiB dictionary
+XZ_CHECK = struct.pack("<I", zlib.crc32(XZ_GREEDY))
 
 CASES = {
     "empty.pcap": b"",
@@ -72,7 +73,7 @@ CASES = {
     "garbage_behind.pcap.gz": gzip.compress(pcap(2), mtime=0) + b"garbage",
     "text.txt.gz": gzip.compress(b"no capture in here", mtime=0),
     "nothing.pcap.gz": gzip.compress(b"", mtime=0),
-    "greedy.pcap.xz": lzma.compress(b"x")[:12] + XZ_GREEDY + struct.pack("<I", zlib.crc32(XZ_GREEDY)) + bytes(9),
+    "greedy.pcap.xz": lzma.compress(b"x")[:12] + XZ_GREEDY + XZ_CHECK + bytes(9),
     "no_frame.pcap.zst": b"\x28\xb5\x2f\xfd\xff\xff\xff",
 }
 

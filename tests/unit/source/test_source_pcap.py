@@ -79,7 +79,7 @@ def test_absurd_length_ends_the_file_there(make):
     assert len(rows) == 3
     file = facts.files[0]
     assert file.damage == (
-        "standard input: record 4 says 3.9 GB: damaged from byte 252 on (284 bytes, 53.0 % not read). "
+        "record 4 says 3.9 GB: damaged from byte 252 on (284 bytes, 53.0 % not read). "
         "What came before is complete."
     )
     assert file.damaged_tail_bytes == 284
@@ -91,7 +91,7 @@ def test_cut_tail_is_told(make):
     rows, facts = make.read(make.pcap([(0, bytes(60), 60)] * 2)[:-10])
     assert len(rows) == 1
     assert facts.files[0].damage == (
-        "standard input: ends inside record 2: cut at byte 100 (66 bytes, 39.8 % not read). "
+        "ends inside record 2: cut at byte 100 (66 bytes, 39.8 % not read). "
         "What came before is complete."
     )
 

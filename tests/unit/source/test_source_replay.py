@@ -109,7 +109,7 @@ def test_a_cut_packed_capture_is_read_as_far_as_it_goes(make):
     rows, facts = make.read(packed[: len(packed) // 2])
     assert 480 < len(rows) < 520
     assert payloads(rows) == [frame[1] for frame in frames[: len(rows)]]
-    assert facts.files[0].damage.startswith("standard input: the gz data ends early, at byte ")
+    assert facts.files[0].damage.startswith("the gz data ends early, at byte ")
     assert facts.errors == []
 
 
