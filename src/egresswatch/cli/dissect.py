@@ -116,7 +116,7 @@ def _read(flow: Flow, captures: tuple[str, ...], tshark: object, scratch: Path, 
             f"{flow.uid}: no packet of this flow is in {', '.join(captures[:3])}{told}. "
             "Give the captures that were replayed: egresswatch dissect UID DIR CAPTURE..."
         )
-    return read(flow, frames, tshark, packets)
+    return read(flow, frames, tshark)
 
 
 def show(subject: Subject, reading: Reading, packets: int) -> None:

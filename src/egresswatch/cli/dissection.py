@@ -19,6 +19,8 @@ from egresswatch.sinks.words import count, period, plural, size
 _BARS = "▁▂▃▄▅▆▇█"
 _STRIP = 60
 """Pieces of time in the activity strip."""
+FEWEST_RECORDS = 4
+"""A strip of fewer records would only look like knowledge."""
 
 
 def render(subject: Subject, reading: Reading, packets: int, console: Console) -> None:
@@ -63,7 +65,7 @@ def _alert(screen: Screen, alert: Mapping[str, Any]) -> None:
         lines = details.get(key) or ()
         for line in lines:
             screen.paragraph(f"{title} {line}", " ", "   ")
-    if details.get("remediation"):
+    if details.get("remediation") and details["remediation"] not in alert.get("message", ""):
         screen.paragraph(f"To do: {details['remediation']}", " ", "   ")
 
 
@@ -81,7 +83,7 @@ def _conversation(screen: Screen, flow: Flow) -> None:
     screen.paragraph(joined((period(flow.ts, flow.ts_end), flow.outcome, how, flow.verdict)), " ")
     screen.paragraph(f"→ {plural(flow.orig_pkts, 'packet')}, {size(flow.orig_bytes)} of IP", " ")
     screen.paragraph(f"← {plural(flow.resp_pkts, 'packet')}, {size(flow.resp_bytes)} of IP", " ")
-    if len(flow.records) > 1:
+    if len(flow.records) >= FEWEST_RECORDS:
         screen.line((f" → over time {activity(flow)}", ""))
 
 

@@ -50,10 +50,10 @@ class Progress:
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            TaskProgressColumn("{task.percentage:>3.0f} %"),
+            TaskProgressColumn("{task.percentage:>3.0f} %" if total else ""),
             TextColumn("{task.fields[done]} · {task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("left" if total is not None else ""),
+            TimeRemainingColumn() if total else TextColumn(""),
+            TextColumn("left" if total else ""),
             console=Console(stderr=True),
             transient=True,
         )

@@ -20,6 +20,8 @@ from egresswatch.dissect.tshark import Row, Tshark
 
 _WITH_PORTS = {"tcp": "tcp", "udp": "udp", "sctp": "sctp", "dccp": "dccp", "udplite": "udp"}
 _BY_NAME = {"icmp": "icmp", "ipv6-icmp": "icmpv6", "gre": "gre", "esp": "esp"}
+DETAILED = 200
+"""Packets whose layers and fields are read: names stand at the beginning of a flow."""
 _MAX_VALUES = 4
 """Values of one field of one packet that are told."""
 
@@ -64,6 +66,8 @@ class Reading:
     steps: tuple[Step, ...]
     layers: tuple[Layer, ...]
     facts: tuple[Fact, ...]
+    detailed: int
+    """From how many of the packets layers and facts are."""
     complete: bool
     """False when the flow has more packets than were read."""
     tshark: str
@@ -84,7 +88,7 @@ def display_filter(flow: Flow) -> str:
     return " && ".join(parts)
 
 
-def read(flow: Flow, frames: Cut, tshark: Tshark, details: int) -> Reading:
+def read(flow: Flow, frames: Cut, tshark: Tshark, details: int = DETAILED) -> Reading:
     """What tshark says about the frames that were cut out; layers and facts of the first ``details``."""
     wanted = display_filter(flow)
     rows = tshark.rows(frames.path, wanted)
@@ -95,6 +99,7 @@ def read(flow: Flow, frames: Cut, tshark: Tshark, details: int) -> Reading:
         steps=tuple(_step(row, flow, frames.frames) for row in rows),
         layers=tuple(Layer(name, number) for name, number in layers.items()),
         facts=_facts(packets, frames.frames),
+        detailed=len(packets),
         complete=frames.complete,
         tshark=".".join(map(str, tshark.version)),
     )

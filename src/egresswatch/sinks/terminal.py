@@ -148,13 +148,9 @@ def _blocks(screen: Screen, result: ReplayResult, assets: Sequence[AssetLine]) -
 
 def _closing(result: ReplayResult, findings: list[AssetLine]) -> Iterator[str]:
     if result.packets:
-        if result.missed_bytes:
-            cameras = "over all cameras" if len(result.assets) != 1 else "of this camera"
-            seen = f"{percent(result.missed_ratio)} of bytes (≤ {size(result.missed_bytes)} {cameras})."
-        else:
-            seen = "no gap was found in what the cameras sent."
-        mirror = f" Mirror: {result.mirror}." if result.mirror else ""
-        yield f"Not seen: {seen}{mirror}"
+        yield " ".join(
+            filter(None, (_not_seen(result), f"Mirror: {result.mirror}." if result.mirror else ""))
+        )
     if result.errors:
         yield f"Not read: {plural(len(result.errors), 'input')} (told above); the answer is without them."
     if result.warnings:
@@ -174,6 +170,15 @@ def _closing(result: ReplayResult, findings: list[AssetLine]) -> Iterator[str]:
     explained = next((asset.alert_uid for asset in findings if asset.alert_uid), "")
     if explained:
         yield f"One alert explained: egresswatch dissect {explained} {result.out}"
+
+
+def _not_seen(result: ReplayResult) -> str:
+    if not result.assets:
+        return ""
+    if not result.missed_bytes:
+        return "Not seen: no gap was found in what the cameras sent."
+    whose = "over all cameras" if len(result.assets) > 1 else "of this camera"
+    return f"Not seen: {percent(result.missed_ratio)} of bytes (≤ {size(result.missed_bytes)} {whose})."
 
 
 def _where_all(result: ReplayResult) -> str:

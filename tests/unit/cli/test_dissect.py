@@ -71,11 +71,20 @@ def test_an_alert_comes_with_its_words(command, case):
         assert text in out
 
 
+def test_what_the_message_says_is_not_said_again(command, case):
+    """The remediation often ends the message already."""
+    said = ALERT | {"message": "cam-1 logs in. Block it at the border."}
+    (case[0] / "alerts.jsonl").write_text(json.dumps(said) + "\n")
+    _, out, _ = command("dissect", "ABCDEFG", case[0])
+    assert out.count("Block it at the border.") == 1
+
+
 def test_the_timeline_has_as_many_packets_as_asked(command, case):
     """And says how many more there are."""
     _, out, _ = command("dissect", "Caaaa", case[0], "--packets", 3)
     assert "… 5 more packets (--packets N shows more)" in out
     assert "Client Hello" not in out
+    assert "server name: eu.hik-connect.com" in out
 
 
 def test_a_capture_that_moved_can_be_named(command, case):

@@ -152,6 +152,8 @@ def test_no_camera_among_the_hosts():
     """Says what would help."""
     text = screen(replace(RESULT, assets=(), policy=False), 200)
     assert " No camera was recognised among 120 inside hosts in this capture. A site file (--site)" in text
+    assert "\n Mirror: both directions, no duplicates.\n" in text
+    assert "Not seen" not in text
 
 
 def test_no_packet_at_all():
