@@ -4,23 +4,21 @@
 .PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit golden docs wheel clean
 BIN := .venv/bin
 OUT ?= demo-out
+REPLAY = $(OUT)/camera-day/camera-day.pcap --set enrich.cameras=$(OUT)/camera-day/cameras.csv --out $(OUT)/result
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
 
 demo: setup      ## make the example capture of a camera network, replay it, show the verdict table
-	@mkdir -p $(OUT)
 	@echo 'Compiling the kernels (once; a later start takes them from their cache) ...'
 	@$(BIN)/egresswatch check --warm >/dev/null
-	@echo '$$ egresswatch demo $(OUT)/camera-day'
 	@$(BIN)/egresswatch demo $(OUT)/camera-day
 	@echo
-	@echo '$$ egresswatch replay $(OUT)/camera-day/camera-day.pcap --out $(OUT)/camera-day-result'
-	@$(BIN)/egresswatch replay $(OUT)/camera-day/camera-day.pcap \
-		--out $(OUT)/camera-day-result --force
+	@echo '$$ egresswatch replay $(REPLAY)'
+	@$(BIN)/egresswatch replay $(REPLAY) --force
 	@echo
-	@echo 'Written to $(OUT)/camera-day-result:'
-	@ls -l $(OUT)/camera-day-result | awk 'NF > 8 {printf "  %9d bytes  %s\n", $$5, $$9}'
+	@echo 'Written to $(OUT)/result:'
+	@ls -l $(OUT)/result | awk 'NF > 8 {printf "  %9d bytes  %s\n", $$5, $$9}'
 
 test: setup-dev check test-jit test-nojit  ## everything that must hold: style, types, all tests with and without compiled kernels
 	@echo 'make test: all is well'

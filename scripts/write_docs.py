@@ -74,8 +74,9 @@ def commands() -> str:
 
 def demo() -> str:
     """What `make demo` prints, made the same way."""
-    example, result = "demo-out/camera-day", "demo-out/camera-day-result"
-    command = ["replay", f"{example}/camera-day.pcap", "--out", result]
+    example = "demo-out/camera-day"
+    files = [f"{example}/camera-day.pcap", "--set", f"enrich.cameras={example}/cameras.csv"]
+    command = ["replay", *files, "--out", "demo-out/result"]
     with tempfile.TemporaryDirectory() as folder:
         _egresswatch(folder, "demo", example)
         lines = [line.rstrip() for line in _egresswatch(folder, *command).rstrip().splitlines()]

@@ -110,6 +110,11 @@ def site() -> str:
 name = "town-hall"
 
 [[zone]]
+name = "gateway"
+networks = ["{GATEWAY.addr}/32"]
+role = "other"
+
+[[zone]]
 name = "recorders"
 networks = ["{RECORDER.addr}/32"]
 role = "recorder"
