@@ -16,12 +16,15 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from egresswatch.records import FileFacts
 from egresswatch.source.reader import Input, opener, unreadable
+from egresswatch.source.streams import Tap, Unpacked
 from egresswatch.source.unpack import packed_kind
 from egresswatch.source.words import shown
 
+_MAGIC_BYTES = 8
 NOT_A_CAPTURE = "not a capture"
 SAME_FILE = "same file as one before"
 _NAMED_CAPTURE = re.compile(r"\.(pcap|pcapng|cap|ntar|dmp|snoop)\d*(\.(gz|zst|xz|bz2))?$", re.IGNORECASE)
@@ -86,16 +89,28 @@ def _consider(path: str, inputs: Inputs, met: set[tuple[int, int]], error: Calla
         if not stat.S_ISREG(status.st_mode):
             return
         with open(path, "rb") as file:
-            head = file.read(8)
+            capture = named or _is_capture(file)
     except OSError as problem:
         error(unreadable(path, problem))
         return
-    if not (named or packed_kind(head) or opener(head)):
+    if not capture:
         inputs.note(path, status.st_size, NOT_A_CAPTURE)
     elif _first_time(status, met):
         inputs.add(path, status.st_size)
     else:
         inputs.note(path, status.st_size, SAME_FILE)
+
+
+def _is_capture(file: BinaryIO) -> bool:
+    """Whether the file, or what is packed in it, begins like a capture."""
+    head = file.read(_MAGIC_BYTES)
+    kind = packed_kind(head)
+    if not kind:
+        return opener(head) is not None
+    file.seek(0)
+    inside = bytearray(_MAGIC_BYTES)
+    Unpacked(Tap(file, digest=False), kind).fill(memoryview(inside))
+    return opener(bytes(inside)) is not None
 
 
 def _first_time(status: os.stat_result, met: set[tuple[int, int]]) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files a command line means."""
 
+import gzip
 import os
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def test_a_folder_is_walked_in_order_of_names(make, tmp_path):
     """Captures at any depth, told by their first bytes, not by their name."""
     for name in ("b/2.pcap", "a.weird", "b/1", "c/d/e.pcap.gz"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(make.pcap([]) if "gz" not in name else b"\x1f\x8b" + bytes(10))
+        (tmp_path / name).write_bytes(make.pcap([]) if "gz" not in name else gzip.compress(make.pcap([])))
     assert expanded(tmp_path)[0] == ["a.weird", "b/1", "b/2.pcap", "c/d/e.pcap.gz"]
 
 
@@ -28,11 +29,13 @@ def test_other_files_of_a_folder_are_noted_not_refused(make, tmp_path):
     """Notes beside captures are passed over; what is called a capture is expected to be one."""
     (tmp_path / "a.pcap").write_bytes(make.pcap([]))
     (tmp_path / "notes.txt").write_text("taken on Monday")
+    (tmp_path / "syslog.1.gz").write_bytes(gzip.compress(b"Nov 17 00:00:01 gate sshd"))
+    (tmp_path / "half.gz").write_bytes(gzip.compress(b"x")[:5])
     (tmp_path / "broken.pcapng.gz").write_text("no capture")
     (tmp_path / "empty.PCAP3").write_bytes(b"")
     read, passed, errors = expanded(tmp_path)
     assert read == ["a.pcap", "broken.pcapng.gz", "empty.PCAP3"]
-    assert passed == {"notes.txt": "not a capture"}
+    assert passed == dict.fromkeys(("notes.txt", "syslog.1.gz", "half.gz"), "not a capture")
     assert errors == []
 
 
