@@ -45,7 +45,7 @@ class DecodeSettings:
     """How frames are taken apart."""
 
     dedup: bool = _s(True, "recognise duplicate frames of a mirror and account them once")
-    dedup_window: Duration = _s(Duration(5_000_000), "how far apart in packet time two copies of a frame can be")
+    dedup_window: Duration = _s(Duration(5_000_000), "how far apart in packet time two copies can be")
     decapsulate: tuple[str, ...] = _s(
         ("erspan", "tzsp"),
         "mirrors and tunnels to open: none, all, or a list of " + ", ".join(TUNNELS),
@@ -61,7 +61,7 @@ class FlowSettings:
     tcp_idle_timeout: Duration = _s(Duration(300 * NS), "a TCP flow without packets for this long has ended")
     udp_idle_timeout: Duration = _s(Duration(120 * NS), "the same for UDP")
     other_idle_timeout: Duration = _s(Duration(60 * NS), "the same for all other protocols")
-    active_timeout: Duration = _s(Duration(120 * NS), "a longer flow gives an interim record each time this passes")
+    active_timeout: Duration = _s(Duration(120 * NS), "a longer flow gives an interim record each time")
     end_linger: Duration = _s(Duration(5 * NS), "how long a closed TCP flow waits for stragglers")
 
 
@@ -99,9 +99,9 @@ class DetectSettings:
     """What becomes an alert."""
 
     update_factor: int = _s(10, "an open case is reported again when its bytes have grown by this factor")
-    update_interval: Duration = _s(Duration(3600 * NS), "an open case that goes on is reported at most this often")
+    update_interval: Duration = _s(Duration(3600 * NS), "a case that goes on is reported at most this often")
     max_cases: int = _s(65536, "cases kept open at once")
-    max_destinations: int = _s(16, "unnamed destinations of one camera told one by one before they are summed up")
+    max_destinations: int = _s(16, "destinations of one camera told one by one, then summed up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class OutputSettings:
     """What is written."""
 
     observer: str = _s("egresswatch", "name of this sensor in alerts (observer.name)")
-    row_hold: Duration = _s(Duration(3600 * NS), "flow rows are judged and written when this much packet time closes")
+    row_hold: Duration = _s(Duration(3600 * NS), "flow rows are judged when this much packet time closes")
     max_held_rows: int = _s(1_000_000, "rows held for that at most")
 
 

@@ -2,8 +2,11 @@
 """The one door to numba: ``@kernel`` and ``@inline``, and a software prefetch.
 
 Rules of this file: nothing else in the package imports numba. Kernels compile without the
-interpreter lock held (``nogil``) and are cached on disk; where no cache directory can be written,
-they compile each time and ``cache_unavailable`` says why. With ``NUMBA_DISABLE_JIT=1`` kernels
+interpreter lock held (``nogil``) and are cached on disk: in ``NUMBA_CACHE_DIR``, else beside the
+package, else in the user's cache folder. numba looks only at the file of the kernel itself, not at
+those of the functions it inlines, so the cache lies in a folder named after all sources of the
+package. Where no folder can be written, kernels compile each time and ``cache_unavailable`` says
+why. With ``NUMBA_DISABLE_JIT=1`` kernels
 run as plain Python over NumPy scalars: then unsigned wrap-around is expected, not a warning.
 
 Kernel style (checked in tests/contract): fields as ``row["name"]``, every unsigned constant and
@@ -13,8 +16,12 @@ mask as ``np.uint64(...)`` or its own typed module constant, no allocation, no e
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -32,6 +39,53 @@ cache_unavailable: str = ""
 """Why kernels cannot be cached on disk; empty when they can."""
 
 
+def _stamp() -> str:
+    """Name of the sources: changes with any of them."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        status = path.stat()
+        digest.update(f"{path.relative_to(package)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return "kernels-" + digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _cache_folder() -> Path | None:
+    """The first folder that can be written, without the leavings of other versions in it."""
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    bases = [Path(given)] if given else [Path(__file__).parent / "__pycache__", user / "egresswatch"]
+    stamp = _stamp()
+    for base in bases:
+        if _writable(base / stamp):
+            for other in base.glob("kernels-*"):
+                if other.name != stamp:
+                    shutil.rmtree(other, ignore_errors=True)
+            return base / stamp
+    return None
+
+
+def _set_up_cache() -> str:
+    """Point numba at the cache; why not, when that is not possible."""
+    folder = _cache_folder()
+    if folder is None:
+        return "no folder for compiled kernels can be written: set NUMBA_CACHE_DIR to one that can"
+    numba.config.CACHE_DIR = str(folder)
+    return ""
+
+
+if not DISABLED:
+    cache_unavailable = _set_up_cache()
+
+
 def _quiet(function: F) -> F:
     @functools.wraps(function)
     def wrapped(*args: Any) -> Any:
@@ -43,24 +97,16 @@ def _quiet(function: F) -> F:
 
 def kernel(function: F) -> F:
     """Compile a hot loop: nopython, nogil, cached where a cache can be written."""
-    global cache_unavailable
-    if DISABLED:
-        return _quiet(function)
-    try:
-        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
-    except RuntimeError as error:
-        cache_unavailable = str(error)
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+    return _quiet(function) if DISABLED else _compiled(function)
 
 
 def inline(function: F) -> F:
     """Compile a small device function that LLVM inlines into its caller."""
-    if DISABLED:
-        return function
-    try:
-        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
-    except RuntimeError:
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+    return function if DISABLED else _compiled(function)
+
+
+def _compiled(function: F) -> F:
+    return numba.njit(cache=not cache_unavailable, nogil=True)(function)  # type: ignore[no-any-return]
 
 
 @intrinsic  # type: ignore[misc]
@@ -96,5 +142,5 @@ else:
 
 
 def cache_directory() -> str:
-    """Where compiled kernels are kept, for people; empty when they are not kept."""
-    return "" if cache_unavailable else os.environ.get("NUMBA_CACHE_DIR", "beside the package")
+    """Where compiled kernels are kept; empty when they are not kept."""
+    return "" if DISABLED or cache_unavailable else str(numba.config.CACHE_DIR)

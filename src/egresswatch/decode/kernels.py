@@ -13,21 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.packets import PF_QUOTE, Bucket, Count
-from egresswatch.decode.link import (
-    K_BAD,
-    K_ENCRYPTED,
-    K_ETHERNET,
-    K_IP,
-    K_UNSUPPORTED,
-    is_tag,
-    link_header,
-    to_network_slow,
-)
-from egresswatch.loads import be16, u8
+from egresswatch.decode.codes import K_BAD, K_ENCRYPTED, K_ETHERNET, K_IP, K_UNSUPPORTED
+from egresswatch.decode.link import is_tag, link_header, to_network_slow
 from egresswatch.decode.network import check_ip, write_ip
 from egresswatch.decode.tunnels import inner, is_tunnel
 from egresswatch.jit import inline, kernel
+from egresswatch.loads import be16, u8
+from egresswatch.packets import PF_QUOTE, Bucket, Count
 
 B_ACCOUNTED = int(Bucket.accounted)
 B_NON_IP = int(Bucket.non_ip)
@@ -58,7 +50,7 @@ def _open_tunnels(
 ) -> Any:
     """Follow wanted tunnels inwards while what is inside is sound; (protocol, L4, L4 end)."""
     for _ in range(MAX_DEPTH):
-        if l4 < 0 or not is_tunnel(proto, wanted, row):
+        if l4 < 0 or not is_tunnel(proto, wanted):
             break
         code, at = inner(d, proto, l4, pe, wanted)
         if code == K_ETHERNET or code < 0x10000 or code != K_IP:
@@ -164,7 +156,7 @@ def decode(
                 proto, l4, pe = write_ip(d, at, e, wire_end, version, want_dup, row, counts)
                 row["vlan"] = vlan
                 _place_l2(row, p, dst, src)
-                if is_tunnel(proto, wanted, row):
+                if is_tunnel(proto, wanted):
                     proto, l4, pe = _open_tunnels(
                         d, p, proto, l4, pe, wire_end, wanted, want_dup, row, counts
                     )

@@ -13,17 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.loads import be16, be32, le16, le32, u8
+from egresswatch.decode.codes import K_BAD, K_ETHERNET, K_IP, K_LLC, K_NON_IP, K_PPP, K_UNSUPPORTED
+from egresswatch.decode.wireless import radiotap, wifi
 from egresswatch.jit import inline, kernel
-
-K_IP = 0x10000           # an IP header; its version nibble decides
-K_NON_IP = 0x10001
-K_BAD = 0x10002          # cut or inconsistent below IP
-K_UNSUPPORTED = 0x10003
-K_ETHERNET = 0x10004     # an Ethernet header follows
-K_LLC = 0x10005          # an 802.2 header follows
-K_PPP = 0x10006          # a PPP protocol field follows
-K_ENCRYPTED = 0x10007    # 802.11 data that is encrypted
+from egresswatch.loads import be16, be32, le16, le32, u8
 
 _V4 = 0x0800
 _V6 = 0x86DD
@@ -43,62 +36,6 @@ def _family(value: Any) -> Any:
     if value == 24 or value == 28 or value == 30 or value == 10:
         return _V6
     return K_NON_IP
-
-
-@kernel
-def _wifi(d: Any, p: Any, e: Any, padded: Any) -> Any:
-    """802.11 MAC header at p: (code, payload, destination MAC, source MAC)."""
-    if e - p < 24:
-        return K_BAD if e - p < 10 else K_NON_IP, p, np.int64(-1), np.int64(-1)
-    control, flags = u8(d, p), u8(d, p + 1)
-    if (control >> 2) & 3 != 2 or control & 0x40 != 0:
-        return K_NON_IP, p, np.int64(-1), np.int64(-1)
-    if flags & 0x40 != 0:
-        return K_ENCRYPTED, p, np.int64(-1), np.int64(-1)
-    size = 24
-    to_ds, from_ds = flags & 1 != 0, flags & 2 != 0
-    dst = p + 16 if to_ds else p + 4
-    src = p + 10
-    if from_ds:
-        src = p + 24 if to_ds else p + 16
-    if to_ds and from_ds:
-        size += 6
-    aggregated = False
-    if control & 0x80 != 0:
-        if e - p < size + 2:
-            return K_BAD, p, np.int64(-1), np.int64(-1)
-        aggregated = u8(d, p + size) & 0x80 != 0
-        size += 2
-        if flags & 0x80 != 0:
-            size += 4
-    if padded:
-        size = (size + 3) & ~3
-    if e - p < size:
-        return K_BAD, p, np.int64(-1), np.int64(-1)
-    if aggregated:  # A-MSDU: the first subframe, an 802.3 header whose length leads to LLC
-        return K_ETHERNET, p + size, np.int64(-1), np.int64(-1)
-    return K_LLC, p + size, np.int64(dst), np.int64(src)
-
-
-@kernel
-def _radiotap(d: Any, p: Any, e: Any) -> Any:
-    """Radiotap header (radiotap.org): (802.11 header's place or -1, is the body padded)."""
-    if e - p < 8:
-        return np.int64(-1), False
-    size = le16(d, p + 2)
-    if size < 8 or e - p < size:
-        return np.int64(-1), False
-    present = le32(d, p + 4)
-    at, word = p + 8, present
-    while word & 0x80000000 != 0 and at + 4 <= p + size:
-        word = le32(d, at)
-        at += 4
-    padded = False
-    if present & 1 != 0:
-        at = p + (((at - p) + 7) & ~7) + 8
-    if present & 2 != 0 and at < p + size:
-        padded = u8(d, at) & 0x20 != 0
-    return np.int64(p + size), padded
 
 
 @kernel
@@ -212,14 +149,14 @@ def _rare(d: Any, p: Any, e: Any, link: Any) -> Any:
     if link == 105 or link == 127 or link == 119 or link == 163:
         at, padded = np.int64(p), False
         if link == 127:
-            at, padded = _radiotap(d, p, e)
+            at, padded = radiotap(d, p, e)
         elif link == 119:  # Prism: message length at 4, either order
             at = p + 144 if e - p >= 144 else none
         elif link == 163:  # AVS: header length at 4
             at = p + be32(d, p + 4) if e - p >= 8 else none
         if at < 0 or at > e:
             return K_BAD, p, none, none
-        return _wifi(d, at, e, padded)
+        return wifi(d, at, e, padded)
     if link == 239:
         code, at = _nflog(d, p, e)
         return code, at, none, none
@@ -337,6 +274,12 @@ def to_network_slow(d: Any, p: Any, e: Any, code: Any, vlan: Any, dst: Any, src:
                 return np.int64(K_BAD), p, vlan, dst, src
             code = be16(d, p + 6)
             p += 8
+        elif code == 0x88E5:  # MACsec that only protects integrity (IEEE 802.1AE §9.3): E and C clear
+            if e - p < 16 or u8(d, p) & 0x0C != 0:
+                return np.int64(K_NON_IP), p, vlan, dst, src
+            p += 14 if u8(d, p) & 0x20 != 0 else 6
+            code = be16(d, p)
+            p += 2
         elif code < 0x10000:
             return np.int64(K_NON_IP), p, vlan, dst, src
         else:

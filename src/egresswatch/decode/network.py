@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from egresswatch.jit import inline, kernel
+from egresswatch.loads import be16, be32, be64, mix, pair_hash, u8
 from egresswatch.packets import (
     KEY_FRAGMENT,
     KEY_PORTS,
@@ -24,8 +26,6 @@ from egresswatch.packets import (
     PF_V6,
     Count,
 )
-from egresswatch.loads import be16, be32, be64, mix, pair_hash, u8
-from egresswatch.jit import inline, kernel
 
 C_MALFORMED_L4 = int(Count.malformed_l4)
 C_OPTIONS = int(Count.ip_options)

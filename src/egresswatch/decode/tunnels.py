@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.packets import TUNNEL_BITS
-from egresswatch.decode.link import K_ETHERNET, K_IP, K_NON_IP, K_PPP
-from egresswatch.loads import be16, be32, u8
+from egresswatch.decode.codes import K_ETHERNET, K_IP, K_NON_IP, K_PPP
 from egresswatch.jit import inline, kernel
+from egresswatch.loads import be16, be32, u8
+from egresswatch.packets import TUNNEL_BITS
 
 T_GRE = TUNNEL_BITS["gre"]
 T_ERSPAN = TUNNEL_BITS["erspan"]
@@ -120,8 +120,8 @@ def _teredo(d: Any, p: Any, e: Any) -> Any:
 
 
 @inline
-def is_tunnel(proto: Any, wanted: Any, row: Any) -> Any:
-    """Could the packet in ``row`` carry another that is wanted? Cheap, asked for every packet."""
+def is_tunnel(proto: Any, wanted: Any) -> Any:
+    """Could a packet of this protocol carry another that is wanted? Cheap, asked for every packet."""
     if wanted == 0:
         return False
     if proto == 17:

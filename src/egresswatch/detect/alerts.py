@@ -24,7 +24,8 @@ from egresswatch.config import NS, DetectSettings
 from egresswatch.detect.cases import MUCH, REST, Case, Share, case_key
 from egresswatch.detect.families import Finding, find
 from egresswatch.detect.messages import Vendors, alert
-from egresswatch.records import SEVERITIES, Alert, EgressEvent
+from egresswatch.events import Alert, EgressEvent
+from egresswatch.records import SEVERITIES
 
 SETTLE = 5 * NS
 PATIENCE = 15 * NS

@@ -13,7 +13,8 @@ from typing import Any
 
 from egresswatch.config import NS
 from egresswatch.detect.families import POLICY, Finding
-from egresswatch.records import SEVERITIES, EgressEvent, RuleFacts
+from egresswatch.events import EgressEvent, RuleFacts
+from egresswatch.records import SEVERITIES
 
 ONE_WAY_BYTES = 100_000
 """Sent on one flow without an answer: below, an attempt; from here on, data that may have arrived (UDP)."""

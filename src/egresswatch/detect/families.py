@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from egresswatch.detect.verdict import ICMP, STUN, STUN_PLATFORM, is_service, primary
-from egresswatch.records import EgressEvent, RuleFacts
+from egresswatch.events import EgressEvent, RuleFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from egresswatch.detect import evidence, words
 from egresswatch.detect.cases import Case
 from egresswatch.detect.families import NAMED, UNNAMED
 from egresswatch.detect.verdict import primary
-from egresswatch.records import Alert
+from egresswatch.events import Alert
 
 MOMENT = 60 * NS
 """What took less is told as one event, not as something that has been going on."""

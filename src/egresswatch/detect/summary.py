@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from egresswatch.records import SEVERITIES, Alert
+from egresswatch.events import Alert
+from egresswatch.records import SEVERITIES
 from egresswatch.result import AssetLine
 
 VIDEO_LIKE = "video-like"

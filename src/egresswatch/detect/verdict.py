@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from egresswatch.records import RuleFacts
+from egresswatch.events import RuleFacts
 
 TCP, UDP = 6, 17
 ICMP = (1, 58)

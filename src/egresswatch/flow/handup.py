@@ -4,9 +4,8 @@
 UDP: each of the first ``max_probes`` payloads of a side is tried; a flow whose pattern says ``every``
 hands up all its datagrams from then on. TCP: the first payload that matches starts a stream; its
 side's packets go up until the budget is spent, and so do the other side's; a later packet that
-matches again (a second request, a second ClientHello) starts anew with a fresh budget; a TLS side ends with its
-first application data. A payload
-that came before the start of its stream goes up as PENDING. Fragments go up as FRAGMENT.
+matches again (a second request, a second ClientHello) starts anew with a fresh budget; a TLS side
+ends with its first application data. A payload that came before the start of its stream goes up as PENDING. Fragments go up as FRAGMENT.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.flow.layout import CLOSED, S_ORIG_B, Tally
+from egresswatch.flow.layout import CLOSED, S_ORIENTED, S_ORIG_B, Tally
 from egresswatch.flow.probe import probe
 from egresswatch.flow.record import outcome
 from egresswatch.jit import inline, kernel
@@ -36,7 +35,9 @@ _M16 = np.uint64(0xFFFF)
 
 
 @inline
-def _tell(msg: Any, row: Any, index: Any, packet: Any, side: Any, parser: Any, recogniser: Any, start: Any) -> None:
+def _tell(
+    msg: Any, row: Any, index: Any, packet: Any, side: Any, parser: Any, recogniser: Any, start: Any
+) -> None:
     msg["flow"], msg["uid"], msg["row"], msg["index"] = row["flow"], row["uid"], index, packet
     msg["parser"], msg["recogniser"], msg["start"], msg["side"] = parser, recogniser, start, side
     msg["orig"] = 1 if row["state"] & S_ORIG_B != 0 else 0
@@ -46,6 +47,7 @@ def _tell(msg: Any, row: Any, index: Any, packet: Any, side: Any, parser: Any, r
     msg["pkts_a"], msg["pkts_b"] = row["pkts_a"] + row["sum_pkts_a"], row["pkts_b"] + row["sum_pkts_b"]
     msg["missed"] = row["missed_a"] + row["missed_b"] + row["sum_missed"]
     msg["outcome"] = outcome(row)
+    msg["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
 
 
 @inline

@@ -89,7 +89,7 @@ MSG = np.dtype(
         ("index", "u4"), ("row", "u4"),
         ("parser", "u2"), ("recogniser", "u2"),
         ("start", "u1"), ("side", "u1"), ("orig", "u1"), ("class_ab", "u1"),
-        ("outcome", "u1"), ("pad", "u1", (7,)),
+        ("outcome", "u1"), ("oriented", "u1"), ("pad", "u1", (6,)),
     ]
 )
 
@@ -100,7 +100,7 @@ NEW = np.dtype(
         ("bytes_a", "u8"), ("bytes_b", "u8"), ("pkts_a", "u4"), ("pkts_b", "u4"),
         ("missed", "u8"), ("index", "u4"),
         ("side", "u1"), ("orig", "u1"), ("class_ab", "u1"), ("kind", "u1"),  # N_* bits
-        ("outcome", "u1"), ("pad", "u1", (7,)),
+        ("outcome", "u1"), ("oriented", "u1"), ("pad", "u1", (6,)),
     ]
 )
 N_CROSSING = 1

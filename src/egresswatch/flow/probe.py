@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.loads import be16, be32, be64, le16, le32, u8
 from egresswatch.jit import inline, kernel
+from egresswatch.loads import be16, be32, be64, le16, le32, u8
 from egresswatch.records import PATTERN, RECOGNISER_BASE, Array
 
 _U0 = np.uint64(0)

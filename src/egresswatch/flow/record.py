@@ -23,6 +23,7 @@ from egresswatch.flow.layout import (
     S_FIRST_A,
     S_FIRST_B,
     S_FLIPPED,
+    S_ORIENTED,
     S_ORIG_B,
     S_SEEN_A,
     S_SEEN_B,
@@ -115,6 +116,7 @@ def export(row: Any, end: Any, tick: Any, out: Any) -> None:
         row["ts"], row["ts_end"] = row["last"], row["last"]
     out["ts"], out["ts_end"], out["ts_flow"], out["tick"] = row["ts"], row["ts_end"], row["ts_flow"], tick
     out["end"], out["outcome"] = end, outcome(row)
+    out["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
     out["flipped"] = 1 if row["state"] & S_FLIPPED != 0 else 0
     row["sum_bytes_a"] += row["bytes_a"]
     row["sum_bytes_b"] += row["bytes_b"]

@@ -13,6 +13,7 @@ import mmap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -120,7 +121,7 @@ class FlowTable:
         self._nets = networks
         count = max(1, min(workers, SHARDS))
         edges = [SHARDS * k // count for k in range(count + 1)]
-        self._workers = [_Worker(low, high) for low, high in zip(edges, edges[1:], strict=False)]
+        self._workers = [_Worker(low, high) for low, high in pairwise(edges)]
         self._pool = ThreadPoolExecutor(count) if count > 1 else None
 
     def run(self, batch: FrameBatch, packets: Array, quotes: Array, quoted: int) -> Iterator[Output]:
@@ -129,9 +130,9 @@ class FlowTable:
             return int(update(
                 np.int64(first), batch.data, batch.off, batch.ts, packets, quotes, np.int64(quoted),
                 np.int64(worker.low), np.int64(worker.high), np.int64(self._mode), self._window,
-                self._budget, self._probes, self._between, self._timeouts, self._nets, self._patterns, self._starts,
-                self._order, self._slots, self._rows, self._row_bytes, self._heads, self._shards,
-                self._dups, self._frags, self._hosts, worker.records, worker.messages, worker.news,
+                self._budget, self._probes, self._between, self._timeouts, self._nets, self._patterns,
+                self._starts, self._order, self._slots, self._rows, self._row_bytes, self._heads,
+                self._shards, self._dups, self._frags, self._hosts, worker.records, worker.messages, worker.news,
                 worker.cursor, worker.tally,
             ))
 

@@ -22,11 +22,11 @@ from egresswatch.flow.layout import (
     N_CROSSING,
     N_HOST,
     N_REPLY,
-    NO_VLAN,
     S_DONE,
     S_FIRST_A,
     S_FIRST_B,
     S_JOINED,
+    S_ORIENTED,
     S_ORIG_B,
     S_UNREACHABLE,
     Tally,
@@ -76,6 +76,7 @@ def _tell_new(row: Any, packet: Any, side: Any, kind: Any, new: Any) -> None:
     new["pkts_a"], new["pkts_b"] = row["pkts_a"] + row["sum_pkts_a"], row["pkts_b"] + row["sum_pkts_b"]
     new["index"], new["side"], new["kind"] = packet, side, kind
     new["orig"] = 1 if row["state"] & S_ORIG_B != 0 else 0
+    new["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
     new["class_ab"], new["outcome"] = row["class_ab"], outcome(row)
     new["missed"] = row["missed_a"] + row["missed_b"] + row["sum_missed"]
 
@@ -104,7 +105,8 @@ def _first_of_end(
 
 @inline
 def _mark_quoted(
-    quotes: Any, nq: Any, quote: Any, i: Any, low: Any, high: Any, slots: Any, size: Any, rows: Any, tally: Any
+    quotes: Any, nq: Any, quote: Any, i: Any, low: Any, high: Any, slots: Any, size: Any, rows: Any,
+    tally: Any,
 ) -> Any:
     """Mark flows that an ICMP error in packet i speaks of; gives the next quote to look at."""
     while quote < nq and np.int64(quotes[quote]["index"]) == i:
@@ -134,6 +136,7 @@ def update(
     n = len(packets)
     size = len(slots) // len(shards)
     nm, nn = cursor[1], cursor[2]
+    keep_vlan = np.int64(0) if vlan_mode == VLAN_IGNORE else np.int64(-1)
     quote = 0
     while quote < nq and np.int64(quotes[quote]["index"]) < first:
         quote += 1
@@ -161,9 +164,9 @@ def update(
             continue
         side, vlan, flags = np.int64(pkt["side"]), np.int64(pkt["vlan"]), np.int64(pkt["flags"])
         if flags & PF_FRAG_LATER != 0:
-            join_fragment(frags, s, pkt, side, np.int64(0) if vlan_mode == VLAN_IGNORE else vlan, clock, tally)
+            join_fragment(frags, s, pkt, side, vlan & keep_vlan, clock, tally)
         elif flags & PF_FRAG_FIRST != 0:
-            note_fragment(frags, s, pkt, side, np.int64(0) if vlan_mode == VLAN_IGNORE else vlan, clock, tally)
+            note_fragment(frags, s, pkt, side, vlan & keep_vlan, clock, tally)
         index, how = find(slots, s * size, size - 1, rows, pkt, side, vlan, vlan_mode)
         tcp_flags = np.int64(pkt["tcp_flags"])
         when = np.int64(ts[i])

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from egresswatch.detect.verdict import STUN, dest_class
 from egresswatch.enrich.names import PassiveNames
-from egresswatch.records import FlowInfo, RuleFacts
+from egresswatch.events import RuleFacts
+from egresswatch.records import FlowInfo
 from egresswatch.rules import MatchTables, Rule
 
 _CACHE = 65536

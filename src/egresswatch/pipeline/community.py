@@ -85,7 +85,8 @@ def _write_ids(
         width = 16 if v6 else 4
         s_hi, s_lo, d_hi, d_lo = row["orig_hi"], row["orig_lo"], row["resp_hi"], row["resp_lo"]
         sport, dport = np.uint64(row["orig_p"]), np.uint64(row["resp_p"])
-        one_way, with_ports = False, row["has_ports"] != 0
+        one_way: Any = False
+        with_ports: Any = row["has_ports"] != 0
         if row["proto"] == 1 or row["proto"] == 58:
             kind = np.int64(row["icmp"]) >> 8
             back = np.int64((pairs6 if row["proto"] == 58 else pairs4)[kind])
@@ -131,6 +132,7 @@ def community_ids(rows: Array) -> Array:
     """Community ids of FLOW_RECORD rows, as S30. Records without ports hash without them."""
     out = np.zeros((len(rows), LENGTH), np.uint8)
     _write_ids(
-        rows, _B64, _PAIRS4, _PAIRS6, np.zeros(64, np.uint8), np.zeros(80, np.uint64), np.zeros(20, np.uint8), out
+        rows, _B64, _PAIRS4, _PAIRS6, np.zeros(64, np.uint8), np.zeros(80, np.uint64),
+        np.zeros(20, np.uint8), out,
     )
     return out.reshape(-1).view(f"S{LENGTH}")

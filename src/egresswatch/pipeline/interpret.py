@@ -24,23 +24,15 @@ from egresswatch.enrich.asset import Asset
 from egresswatch.enrich.geo import Geo
 from egresswatch.enrich.names import PassiveNames
 from egresswatch.enrich.register import Register
+from egresswatch.events import Alert, EgressEvent
 from egresswatch.flow.layout import N_CROSSING, N_HOST
 from egresswatch.pipeline.classify import Class, Classifier
 from egresswatch.pipeline.columns import uid_text
 from egresswatch.pipeline.front import Second
 from egresswatch.pipeline.notes import NS, Addresses, Note
+from egresswatch.pipeline.perimeter import opened_inside
 from egresswatch.pipeline.rows import HeldSighting, Rows
-from egresswatch.records import (
-    RECOGNISER_BASE,
-    Alert,
-    Array,
-    EgressEvent,
-    EndReason,
-    FlowInfo,
-    Item,
-    Message,
-    Outcome,
-)
+from egresswatch.records import RECOGNISER_BASE, Array, EndReason, FlowInfo, Item, Message, Outcome
 from egresswatch.rules import MatchTables
 from egresswatch.rules.model import FINGERPRINT_KINDS
 from egresswatch.rules.site import Site
@@ -181,8 +173,8 @@ class Interpreter:
         if self._site.given:
             wanted |= (a == _INSIDE) & (b == _INSIDE)
         for row in rows[wanted]:
-            outward = int(row["orig_class"]) == _INSIDE
-            one, other = ("orig", "resp") if outward else ("resp", "orig")
+            inside_orig = int(row["orig_class"]) == _INSIDE
+            one, other = ("orig", "resp") if inside_orig else ("resp", "orig")
             v6 = int(row["ver"]) == 6
             host = self._addresses.text(int(row[f"{one}_hi"]), int(row[f"{one}_lo"]), v6)
             asset = self._register.asset(host, int(row[f"{one}_mac"]))
@@ -192,7 +184,11 @@ class Interpreter:
             self._detector.event(self._build(
                 asset, host, self._addresses.text(int(row[f"{other}_hi"]), int(row[f"{other}_lo"]), v6),
                 ts=int(row["tick"]), frame=0, uid=int(row["uid"]), proto=int(row["proto"]),
-                lport=int(row[f"{one}_p"]), rport=int(row[f"{other}_p"]), outward=outward,
+                lport=int(row[f"{one}_p"]), rport=int(row[f"{other}_p"]),
+                outward=opened_inside(
+                    inside_orig, bool(row["oriented"]), int(row["proto"]), int(row[f"{one}_p"]),
+                    int(row[f"{other}_p"]),
+                ),
                 crossing=int(row["orig_class"]) + int(row["resp_class"]) == _INSIDE,
                 first=int(row["ts_flow"]), last=int(row["ts_end"]),
                 out=(int(row[f"{one}_sum_bytes"]), int(row[f"{one}_sum_pkts"])),
@@ -218,7 +214,8 @@ class Interpreter:
         mac = note.src_mac if note.side == inside else note.dst_mac
         info = self._engine.info(note.flow)
         what = self._classifier.classify(host, remote, note.proto, rport, crossing, note.ts_flow, info)
-        if crossing and note.orig == inside:
+        outward = opened_inside(note.orig == inside, note.oriented, note.proto, lport, rport)
+        if crossing and outward:
             self._contact(host, mac, what, note.ts)
         asset = self._register.asset(host, mac)
         if asset is None or not asset.monitored:
@@ -227,7 +224,7 @@ class Interpreter:
         a, b = (note.bytes_a, note.pkts_a), (note.bytes_b, note.pkts_b)
         self._detector.event(self._build(
             asset, host, remote, ts=note.ts, frame=note.frame, uid=note.uid, proto=note.proto,
-            lport=lport, rport=rport, outward=note.orig == inside, crossing=crossing,
+            lport=lport, rport=rport, outward=outward, crossing=crossing,
             first=note.ts_flow, last=note.ts, out=a if inside == 0 else b, into=b if inside == 0 else a,
             missed=note.missed, outcome=_OUTCOMES[note.outcome], info=info, vlan=note.vlan, final=False,
             what=what,
@@ -238,9 +235,13 @@ class Interpreter:
         if what.dest_class not in ("vendor_cloud", "p2p"):
             return
         for rule in what.rules:
-            if rule.side != "client" and rule.dest_class in ("vendor_cloud", "p2p") and rule.vendor:
-                self._register.platform(host, mac, rule.vendor, rule.platform, rule.id, ts)
-                return
+            if rule.dest_class not in ("vendor_cloud", "p2p") or not rule.vendor:
+                continue
+            if rule.side != "client" and not rule.shared:
+                vendor = self._tables.vendor(rule.vendor)
+                maker = rule.vendor if vendor is not None and vendor.kind == "maker" else ""
+                self._register.platform(host, mac, maker, rule.platform, rule.id, ts)
+            return  # the most specific rule decides
 
     def _build(
         self, asset: Asset, host: str, remote: str, *, ts: int, frame: int, uid: int, proto: int, lport: int,

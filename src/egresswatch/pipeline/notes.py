@@ -37,6 +37,7 @@ class Note(NamedTuple):
     proto: int
     side: int
     orig: int
+    oriented: bool
     class_a: int
     class_b: int
     outcome: int
@@ -129,7 +130,8 @@ def read_notes(batch: FrameBatch, packets: Array, rows: Array, addresses: Addres
         both = columns["class_ab"][k]
         notes.append(Note(
             packet["clock"][k] // NS, frame, when, flow, columns["uid"][k], columns["ts_flow"][k],
-            a, b, port_a, port_b, proto, side, columns["orig"][k], both >> 4, both & 15,
+            a, b, port_a, port_b, proto, side, columns["orig"][k],
+            bool(columns["oriented"][k]), both >> 4, both & 15,
             columns["outcome"][k], columns["bytes_a"][k], columns["bytes_b"][k],
             columns["pkts_a"][k], columns["pkts_b"][k], columns["missed"][k],
             src_mac, dst_mac, vlan, 0 if messages else columns["kind"][k],

@@ -22,12 +22,13 @@ from egresswatch.enrich.geo import Geo
 from egresswatch.enrich.inventory import Inventory
 from egresswatch.enrich.names import PassiveNames
 from egresswatch.enrich.register import Register
+from egresswatch.events import Alert
 from egresswatch.pipeline.account import ledger
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.interpret import Interpreter
 from egresswatch.pipeline.rows import Rows
-from egresswatch.records import Alert, Array, Parser
+from egresswatch.records import Array, Parser
 from egresswatch.result import AssetLine, ReplayOptions, ReplayResult
 from egresswatch.rules import load_tables
 from egresswatch.rules.site import Site, load_site
@@ -177,7 +178,8 @@ def _assets(register: Register, alerts: list[Alert]) -> tuple[AssetLine, ...]:
             line = AssetLine(asset.asset_id, ip, asset.maker)
         out.append(dataclasses.replace(line, role=asset.role))
     order = {"egress": 0, "blocked": 1, "undecided": 2, "inside": 3}
-    return tuple(sorted([*out, *lines.values()], key=lambda line: (order[line.state], -line.bytes_out, line.asset_id)))
+    out += lines.values()
+    return tuple(sorted(out, key=lambda line: (order[line.state], -line.bytes_out, line.asset_id)))
 
 
 def _mirror(account: dict[str, Any]) -> str:

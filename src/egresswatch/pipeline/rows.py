@@ -21,13 +21,14 @@ from egresswatch.enrich.register import Register
 from egresswatch.pipeline import columns
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.notes import Addresses
+from egresswatch.pipeline.perimeter import directions
 from egresswatch.records import Array, Direction, EndReason, FlowInfo, Outcome
 from egresswatch.rules.site import Site
 from egresswatch.sinks.parquet import Coded, FlowWriter, SightingWriter
 
 _END = [EndReason(k).name if k else "" for k in range(6)]
 _OUTCOME = [Outcome(k).name if k else "" for k in range(5)]
-_INSIDE, _MULTICAST = 1, 2
+_INSIDE = 1
 
 
 class HeldSighting(NamedTuple):
@@ -135,8 +136,8 @@ class Rows:
         assets, orig_asset = self._assets(rows, ends, "orig")
         assets_resp, resp_asset = self._assets(rows, ends, "resp")
         judged, codes = self._judge(rows, ends, assets, orig_asset, assets_resp, resp_asset)
-        direction = _direction(rows)
-        self._count_verdicts(rows, judged, codes, direction, assets, orig_asset, assets_resp, resp_asset)
+        direction = directions(rows)
+        self._count_verdicts(rows, judged, codes, assets, orig_asset, assets_resp, resp_asset)
         if self._flows is None:
             return
         geo = [self._geo.lookup(text) for text in ends.texts]
@@ -204,7 +205,9 @@ class Rows:
         flows = rows["flow"].tolist()
         fields = {
             name: rows[name].tolist()
-            for name in ("orig_class", "resp_class", "orig_p", "resp_p", "proto", "ts_flow", "vlan", "vlan_tags")
+            for name in (
+                "orig_class", "resp_class", "orig_p", "resp_p", "proto", "ts_flow", "vlan", "vlan_tags"
+            )
         }
         orig_text, resp_text = ends.orig.tolist(), ends.resp.tolist()
         orig_asset, resp_asset = orig_codes.tolist(), resp_codes.tolist()
@@ -246,7 +249,7 @@ class Rows:
         )
 
     def _count_verdicts(
-        self, rows: Array, judged: list[Judged], codes: Array, direction: Array, orig_assets: list[Asset],
+        self, rows: Array, judged: list[Judged], codes: Array, orig_assets: list[Asset],
         orig_codes: Array, resp_assets: list[Asset], resp_codes: Array,
     ) -> None:
         for code, count in enumerate(np.bincount(codes, minlength=len(judged)).tolist()):
@@ -275,16 +278,3 @@ _PLAIN = Judged("", "", "none", "", "", "none", "not_monitored", ())
 
 def _monitored(assets: list[Asset], code: int) -> Asset | None:
     return assets[code] if code >= 0 and assets[code].monitored else None
-
-
-def _direction(rows: Array) -> Array:
-    """Direction codes from the address classes of both ends."""
-    a, b = rows["orig_class"], rows["resp_class"]
-    out = np.full(len(rows), int(Direction.external), np.int32)
-    out[(a == _INSIDE) & (b == _INSIDE)] = Direction.internal
-    out[(a == _INSIDE) & (b == 0)] = Direction.outbound
-    out[(a == 0) & (b == _INSIDE)] = Direction.inbound
-    out[b >= _MULTICAST] = Direction.multicast
-    return out
-
-

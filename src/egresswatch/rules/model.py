@@ -32,7 +32,7 @@ VENDOR_KINDS = ("maker", "licensor", "hosting")
 RELEVANCES = ("camera", "mostly", "generic")
 """Of an OUI: the registrant makes cameras only, mostly, or all kinds of things."""
 PROTOS = {"tcp": 6, "udp": 17}
-DETECTOR_FAMILIES = ("POL", "UNK", "BLK")
+DETECTOR_FAMILIES = ("INB", "NAT", "POL", "UNK")
 """Id families of the detectors' own findings; a rule file cannot use them."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from egresswatch.records import Alert
+from egresswatch.events import Alert
 from egresswatch.result import iso
 
 TRANSPORTS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 50: "esp", 58: "ipv6-icmp", 132: "sctp"}

@@ -9,7 +9,7 @@ import pytest
 
 from egresswatch.config import NS, DetectSettings
 from egresswatch.detect.alerts import Detector
-from egresswatch.records import EgressEvent
+from egresswatch.events import EgressEvent
 
 START = 1_795_000_000 * NS  # Wed 18 Nov 2026 11:06:40 UTC
 
