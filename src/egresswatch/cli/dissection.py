@@ -96,10 +96,10 @@ def _read(screen: Screen, flow: Flow, reading: Reading) -> None:
     screen.paragraph(
         f"Read by tshark {reading.tshark}: {what} · filter: {reading.display_filter}", " ", "   "
     )
-    _title(screen, "LAYERS")
-    screen.paragraph(
-        joined([f"{layer.name} {count(layer.packets)}" for layer in reading.layers]) or "none", " "
-    )
+    whole = reading.detailed == read
+    _title(screen, "LAYERS" if whole else f"LAYERS OF THE FIRST {count(reading.detailed)} PACKETS")
+    layers = [f"{layer.name} in {count(layer.packets)}" for layer in reading.layers]
+    screen.paragraph(joined(layers) or "none", " ")
 
 
 def _step(screen: Screen, step: Step) -> None:

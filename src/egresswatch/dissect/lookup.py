@@ -145,16 +145,16 @@ def _flow(folder: Path, identifier: str, *, exact: bool) -> Flow:
 
 
 def _related(folder: Path, alert: Mapping[str, Any], flow_uid: str) -> tuple[str, ...]:
-    """Other flows of the asset on which the alert's rule fired, earliest first."""
+    """Other flows of the asset on which the alert's rule fired, or to its destination; earliest first."""
     asset, rule = alert["egresswatch"].get("asset_id"), alert.get("rule", {}).get("id")
-    rows = _rows(folder, {"uid", "ts", "orig_asset", "resp_asset", "rule_ids"})
-    hits = {
-        uid: ts
-        for uid, ts, orig, resp, rules in zip(
-            rows["uid"], rows["ts"], rows["orig_asset"], rows["resp_asset"], rows["rule_ids"], strict=True
-        )
-        if asset in (orig, resp) and rule in rules and uid != flow_uid
-    }
+    remote = alert.get("destination", {}).get("ip")
+    wanted = ("uid", "ts", "orig_h", "resp_h", "orig_asset", "resp_asset", "rule_ids")
+    rows = _rows(folder, set(wanted))
+    hits: dict[str, int] = {}
+    for uid, ts, orig_h, resp_h, orig, resp, rules in zip(*(rows[name] for name in wanted), strict=True):
+        of_case = rule in rules or remote in (orig_h, resp_h)
+        if of_case and asset in (orig, resp) and uid != flow_uid:
+            hits[uid] = min(ts, hits.get(uid, ts))
     return tuple(sorted(hits, key=lambda uid: (hits[uid], uid)))
 
 

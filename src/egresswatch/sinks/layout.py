@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from egresswatch.sinks.words import GLUE
 
 GAP = 2
-LEAST = 24
+LEAST = 20
 """Cells the flexible column needs to be worth reading."""
 
 

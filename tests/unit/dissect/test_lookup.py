@@ -65,6 +65,17 @@ def test_an_alert_gives_its_flow_and_the_flows_of_the_same_rule(folder):
     assert subject.related == ("C2222222", "C3333333")
 
 
+def test_flows_to_the_alert_s_destination_are_related_as_well(folder):
+    """A finding without a rule of the pack (a destination nobody can name) has no rule id in its rows."""
+    out = folder(
+        {},
+        {"uid": "C2222222"},
+        {"uid": "C3333333", "resp_h": "198.51.100.1"},
+        alerts=[{"rule": {"id": "EW-UNK-0001"}, "destination": {"ip": "203.0.113.9"}}],
+    )
+    assert lookup.find(out, "ABCDEFG").related == ("C2222222",)
+
+
 def test_the_last_update_of_an_alert_counts(folder):
     """Its message has the newest figures."""
     subject = lookup.find(folder({}, alerts=[{}, {"message": "newer"}]), "ABCDEFGHIJKL2")

@@ -31,7 +31,7 @@ def test_the_flexible_column_gives_way():
 
 def test_a_screen_too_narrow_for_the_flexible_column_is_refused():
     """The caller then shows something else than a table of slivers."""
-    assert widths(COLUMNS, [("cam", "a long destination of very many words", "now")], 33) is None
+    assert widths(COLUMNS, [("cam", "a long destination of very many words", "now")], 29) is None
 
 
 def test_a_word_longer_than_a_limit_is_not_broken():
