@@ -31,6 +31,5 @@ def demo(
         raise OutputError(f"cannot be written: {error.strerror}", error.filename or folder) from error
     size = capture.stat().st_size / 1e6
     typer.echo(f"{capture}: {count:,} frames, {size:.1f} MB, a day of packet time".replace(",", " ", 1))
-    typer.echo(
-        f"{folder / camera_day.INVENTORY}, {folder / camera_day.SITE}: who the cameras are, what they may reach"
-    )
+    beside = f"{folder / camera_day.INVENTORY}, {folder / camera_day.SITE}"
+    typer.echo(f"{beside}: who the cameras are, what they may reach")
