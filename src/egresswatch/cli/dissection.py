@@ -75,7 +75,7 @@ def _conversation(screen: Screen, flow: Flow) -> None:
     screen.paragraph(f"{_end(flow, orig=True)} → {_end(flow, orig=False)}", " ")
     ended = {
         "idle": "went quiet",
-        "active": "went on",
+        "active": "no packet after the last interim record",
         "end": "closed",
         "eof": "open at the end of the capture",
     }

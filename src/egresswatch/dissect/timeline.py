@@ -73,12 +73,12 @@ class Reading:
     tshark: str
 
 
-def display_filter(flow: Flow) -> str:
+def display_filter(flow: Flow, *, ports: bool = True) -> str:
     """Wireshark's display filter for this flow; its time is already in the cut."""
     ip = "ipv6" if ipaddress.ip_address(flow.orig_h).version == 6 else "ip"
     parts = [f"{ip}.addr == {flow.orig_h}", f"{ip}.addr == {flow.resp_h}"]
-    if flow.proto in _WITH_PORTS and flow.orig_p is not None and flow.resp_p is not None:
-        name = _WITH_PORTS[flow.proto]
+    name = _WITH_PORTS.get(flow.proto)
+    if ports and name and flow.orig_p is not None and flow.resp_p is not None:
         parts += [f"{name}.port == {flow.orig_p}", f"{name}.port == {flow.resp_p}"]
     elif flow.proto in _BY_NAME:
         parts.append(_BY_NAME[flow.proto])
@@ -92,6 +92,10 @@ def read(flow: Flow, frames: Cut, tshark: Tshark, details: int = DETAILED) -> Re
     """What tshark says about the frames that were cut out; layers and facts of the first ``details``."""
     wanted = display_filter(flow)
     rows = tshark.rows(frames.path, wanted)
+    if not rows:
+        # tshark may not see the ports that the flow has (a jumbogram, a length that lies)
+        wanted = display_filter(flow, ports=False)
+        rows = tshark.rows(frames.path, wanted)
     packets = tshark.packets(frames.path, wanted, details)
     layers = Counter(name for packet in packets for name in dict.fromkeys(_layer_names(packet)))
     return Reading(

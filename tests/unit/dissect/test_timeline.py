@@ -78,6 +78,15 @@ def test_another_port_is_another_flow(reading):
     assert [step.frame for step in result.steps] == [1]
 
 
+def test_frames_whose_ports_tshark_does_not_see_are_shown_by_address(reading):
+    """A jumbogram's ports are invisible to it; the packets are there all the same."""
+    fragment = udp_frame(CAMERA, CLOUD, b"x" * 40)
+    later = fragment[:20] + b"\x00\x05" + fragment[22:]  # a later fragment: no ports (RFC 791 §3.1)
+    result = reading([later])
+    assert [step.frame for step in result.steps] == [1]
+    assert result.display_filter == "ip.addr == 10.20.0.13 && ip.addr == 203.0.113.9"
+
+
 def test_layers_are_counted(reading):
     """How many of the packets read hold each layer."""
     result = reading(Talk(CAMERA, CLOUD).handshake())
