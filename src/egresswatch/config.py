@@ -59,7 +59,7 @@ class FlowSettings:
 
     table_size: int = _s(1 << 20, "flows alive at once; the oldest idle one is exported when full")
     tcp_idle_timeout: Duration = _s(Duration(300 * NS), "a TCP flow without packets for this long has ended")
-    udp_idle_timeout: Duration = _s(Duration(120 * NS), "the same for UDP")
+    udp_idle_timeout: Duration = _s(Duration(60 * NS), "the same for UDP")
     other_idle_timeout: Duration = _s(Duration(60 * NS), "the same for all other protocols")
     active_timeout: Duration = _s(Duration(120 * NS), "a longer flow gives an interim record each time")
     end_linger: Duration = _s(Duration(5 * NS), "how long a closed TCP flow waits for stragglers")

@@ -80,32 +80,29 @@ SHARD = np.dtype(
 WHEEL = 1024
 """Seconds the timing wheel spans; longer deadlines are looked at again when they come round."""
 
-MSG = np.dtype(
+NOTE = np.dtype(
     [
-        # a packet handed up for reading, with the flow's totals at that packet
-        ("flow", "u8"), ("uid", "u8"),
-        ("bytes_a", "u8"), ("bytes_b", "u8"), ("pkts_a", "u4"), ("pkts_b", "u4"),
-        ("ts_flow", "i8"), ("missed", "u8"),
+        # a packet that Python is told of: a payload to read, a host or a crossing shown for the first
+        # time, or several of these at once; with the totals of its flow at that packet. Field by
+        # field what pipeline.notes.Note has.
+        ("flow", "u8"), ("uid", "u8"), ("ts_flow", "i8"), ("ts", "i8"), ("clock", "i8"),
+        ("a_hi", "u8"), ("a_lo", "u8"), ("b_hi", "u8"), ("b_lo", "u8"), ("meta", "u8"),
+        ("bytes_a", "u8"), ("bytes_b", "u8"), ("missed", "u8"), ("src_mac", "u8"), ("dst_mac", "u8"),
+        ("pay", "i8"),         # where the payload (of a fragment: the IP payload) begins in the batch
+        ("pkts_a", "u4"), ("pkts_b", "u4"),
         ("index", "u4"), ("row", "u4"),
+        ("pay_len", "u4"), ("pay_cap", "u4"), ("seq", "u4"), ("vlan", "u4"),
+        ("frag_id", "u4"), ("frag_off", "u4"),
         ("parser", "u2"), ("recogniser", "u2"),
-        ("start", "u1"), ("side", "u1"), ("orig", "u1"), ("class_ab", "u1"),
-        ("outcome", "u1"), ("oriented", "u1"), ("pad", "u1", (6,)),
-    ]
-)
-
-NEW = np.dtype(
-    [
-        # the first packet of an end of a flow, told when it crosses the perimeter or shows a host
-        ("flow", "u8"), ("uid", "u8"), ("ts_flow", "i8"),
-        ("bytes_a", "u8"), ("bytes_b", "u8"), ("pkts_a", "u4"), ("pkts_b", "u4"),
-        ("missed", "u8"), ("index", "u4"),
-        ("side", "u1"), ("orig", "u1"), ("class_ab", "u1"), ("kind", "u1"),  # N_* bits
-        ("outcome", "u1"), ("oriented", "u1"), ("pad", "u1", (6,)),
+        ("kind", "u1"),        # N_* bits
+        ("start", "u1"), ("side", "u1"), ("orig", "u1"), ("oriented", "u1"), ("class_ab", "u1"),
+        ("outcome", "u1"), ("tcp_flags", "u1"), ("flags", "u1"), ("pad", "u1", (3,)),
     ]
 )
 N_CROSSING = 1
 N_HOST = 2
 N_REPLY = 4
+"""First packet of an end of a flow: it crosses the perimeter, shows a host, is the second end's."""
 
 CLOSED = 0xFFFFFFFF
 """A budget of a side of which nothing more is wanted (its application data has begun)."""

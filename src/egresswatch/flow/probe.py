@@ -78,7 +78,7 @@ def probe(
     starts: Any, order: Any,
 ) -> Any:
     """(built-in parser or 0, recogniser or 0, every flag) for the payload at p."""
-    found, recogniser, every = 0, 0, 0
+    found, recogniser, every = np.int64(0), np.int64(0), np.int64(0)
     if cap < 1:
         return found, recogniser, every
     lane = (0 if proto == 6 else 256) + u8(d, p)

@@ -26,8 +26,7 @@ from egresswatch.flow.layout import (
     FRAG_SETS,
     FRAG_WAYS,
     HOSTS,
-    MSG,
-    NEW,
+    NOTE,
     ROW,
     SHARD,
     TALLIES,
@@ -42,7 +41,7 @@ from egresswatch.packets import SHARDS
 from egresswatch.records import FLOW_RECORD, Array, FrameBatch
 
 _MODES = {"auto": VLAN_AUTO, "true": VLAN_KEY, "false": VLAN_IGNORE}
-_RECORDS, _MESSAGES, _NEWS = 16384, 32768, 16384
+_RECORDS, _NOTES = 16384, 16384
 FIRST_SECOND = np.int64(-(1 << 62) // 10**9)
 
 
@@ -52,10 +51,8 @@ class Output:
 
     records: Array
     """FLOW_RECORD[n]"""
-    messages: Array
-    """MSG[n], indices into the batch"""
-    news: Array
-    """NEW[n], indices into the batch"""
+    notes: Array
+    """NOTE[n], with places in the batch, in frame order"""
 
 
 @dataclass(slots=True)
@@ -63,17 +60,14 @@ class _Worker:
     low: int
     high: int
     records: Array = field(default_factory=lambda: np.zeros(_RECORDS, FLOW_RECORD))
-    messages: Array = field(default_factory=lambda: np.zeros(_MESSAGES, MSG))
-    news: Array = field(default_factory=lambda: np.zeros(_NEWS, NEW))
-    cursor: Array = field(default_factory=lambda: np.zeros(3, np.int64))
+    notes: Array = field(default_factory=lambda: np.zeros(_NOTES, NOTE))
+    cursor: Array = field(default_factory=lambda: np.zeros(2, np.int64))
     tally: Array = field(default_factory=lambda: np.zeros(TALLIES, np.uint64))
 
     def take(self) -> Output:
-        records, messages, news = (int(n) for n in self.cursor)
+        records, notes = (int(n) for n in self.cursor)
         self.cursor[:] = 0
-        return Output(
-            self.records[:records].copy(), self.messages[:messages].copy(), self.news[:news].copy()
-        )
+        return Output(self.records[:records].copy(), self.notes[:notes].copy())
 
 
 def _huge(dtype: np.dtype[np.void], count: int) -> Array:
@@ -132,7 +126,7 @@ class FlowTable:
                 np.int64(worker.low), np.int64(worker.high), np.int64(self._mode), self._window,
                 self._budget, self._probes, self._between, self._timeouts, self._nets, self._patterns,
                 self._starts, self._order, self._slots, self._rows, self._row_bytes, self._heads,
-                self._shards, self._dups, self._frags, self._hosts, worker.records, worker.messages, worker.news,
+                self._shards, self._dups, self._frags, self._hosts, worker.records, worker.notes,
                 worker.cursor, worker.tally,
             ))
 

@@ -70,26 +70,46 @@ def _look_ahead(packets: Any, i: Any, n: Any, slots: Any, size: Any, row_bytes: 
 
 
 @inline
-def _tell_new(row: Any, packet: Any, side: Any, kind: Any, new: Any) -> None:
-    new["flow"], new["uid"], new["ts_flow"] = row["flow"], row["uid"], row["ts_flow"]
-    new["bytes_a"], new["bytes_b"] = row["bytes_a"] + row["sum_bytes_a"], row["bytes_b"] + row["sum_bytes_b"]
-    new["pkts_a"], new["pkts_b"] = row["pkts_a"] + row["sum_pkts_a"], row["pkts_b"] + row["sum_pkts_b"]
-    new["index"], new["side"], new["kind"] = packet, side, kind
-    new["orig"] = 1 if row["state"] & S_ORIG_B != 0 else 0
-    new["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
-    new["class_ab"], new["outcome"] = row["class_ab"], outcome(row)
-    new["missed"] = row["missed_a"] + row["missed_b"] + row["sum_missed"]
+def _tell(
+    d: Any, frame: Any, pkt: Any, row: Any, when: Any, packet: Any, index: Any, side: Any, kind: Any,
+    parser: Any, recogniser: Any, start: Any, note: Any,
+) -> None:
+    """Fill a NOTE."""
+    note["flow"], note["uid"], note["ts_flow"] = row["flow"], row["uid"], row["ts_flow"]
+    note["ts"], note["clock"], note["meta"] = when, pkt["clock"], row["meta"]
+    note["a_hi"], note["a_lo"] = row["a_hi"], row["a_lo"]
+    note["b_hi"], note["b_lo"] = row["b_hi"], row["b_lo"]
+    note["bytes_a"] = row["bytes_a"] + row["sum_bytes_a"]
+    note["bytes_b"] = row["bytes_b"] + row["sum_bytes_b"]
+    note["pkts_a"], note["pkts_b"] = row["pkts_a"] + row["sum_pkts_a"], row["pkts_b"] + row["sum_pkts_b"]
+    note["missed"] = row["missed_a"] + row["missed_b"] + row["sum_missed"]
+    note["src_mac"] = read_mac(d, frame, np.int64(pkt["mac_src"]))
+    note["dst_mac"] = read_mac(d, frame, np.int64(pkt["mac"]))
+    note["index"], note["row"], note["vlan"] = packet, index, pkt["vlan"]
+    head = np.int64(0)
+    if pkt["flags"] & PF_FRAG_FIRST != 0:  # a fragment is told with all of its IP payload
+        head = np.int64(pkt["head"])
+    note["pay"] = pkt["pay"] - head
+    note["pay_len"], note["pay_cap"] = np.int64(pkt["pay_len"]) + head, np.int64(pkt["pay_cap"]) + head
+    syn = 1 if pkt["tcp_flags"] & SYN != 0 else 0  # a SYN takes a number before its payload (RFC 7413)
+    note["seq"] = (np.int64(pkt["seq"]) + syn) & 0xFFFFFFFF
+    note["frag_id"], note["frag_off"] = pkt["frag_key"] >> _U8, pkt["frag_off"]
+    note["parser"], note["recogniser"], note["start"] = parser, recogniser, start
+    note["kind"], note["side"] = kind, side
+    note["orig"] = 1 if row["state"] & S_ORIG_B != 0 else 0
+    note["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
+    note["class_ab"], note["outcome"] = row["class_ab"], outcome(row)
+    note["tcp_flags"], note["flags"] = pkt["tcp_flags"], pkt["flags"]
 
 
 @inline
 def _first_of_end(
-    d: Any, frame: Any, pkt: Any, row: Any, i: Any, s: Any, side: Any, vlan: Any, between: Any,
-    hosts: Any, news: Any, nn: Any,
+    d: Any, frame: Any, pkt: Any, row: Any, s: Any, side: Any, vlan: Any, between: Any, hosts: Any
 ) -> Any:
-    """Note the first packet of an end when it crosses the perimeter (or, when ``between`` is set, goes
-    from one inside host to another) or shows a host."""
+    """What the first packet of an end shows (N_* bits): a crossing of the perimeter (or, when
+    ``between`` is set, a flow from one inside host to another), a host."""
     total = np.int64(row["pkts_a"]) + row["pkts_b"] + row["sum_pkts_a"] + row["sum_pkts_b"]
-    kind = 0 if total == 1 else N_REPLY
+    kind = 0
     both = np.int64(row["class_ab"])
     if both == 0x10 or both == 0x01 or (between != 0 and both == 0x11):
         kind |= N_CROSSING
@@ -97,10 +117,7 @@ def _first_of_end(
     mac = read_mac(d, frame, np.int64(pkt["mac_src"]))
     if show_host(hosts, s, row, side, mine, mac, vlan):
         kind |= N_HOST
-    if kind & (N_CROSSING | N_HOST) != 0:
-        _tell_new(row, i, side, kind, news[nn])
-        nn += 1
-    return nn
+    return kind | N_REPLY if kind != 0 and total != 1 else kind
 
 
 @inline
@@ -126,16 +143,16 @@ def update(
     vlan_mode: Any, dup_window: Any, budget: Any, max_probes: Any, between: Any, timeouts: Any, nets: Any,
     patterns: Any, starts: Any, order: Any,
     slots: Any, rows: Any, row_bytes: Any, heads: Any, shards: Any, dups: Any, frags: Any, hosts: Any,
-    out: Any, msgs: Any, news: Any, cursor: Any, tally: Any,
+    out: Any, notes: Any, cursor: Any, tally: Any,
 ) -> Any:
     """Run packets ``first`` .. of a batch through shards ``low`` .. ``high - 1``.
 
-    ``cursor`` int64[3]: records, messages and new-flow notes written so far, and advanced here.
+    ``cursor`` int64[2]: records and notes written so far, and advanced here.
     Gives the packet to go on at: ``len(packets)`` when the batch is done.
     """
     n = len(packets)
     size = len(slots) // len(shards)
-    nm, nn = cursor[1], cursor[2]
+    nn = cursor[1]
     keep_vlan = np.int64(0) if vlan_mode == VLAN_IGNORE else np.int64(-1)
     quote = 0
     while quote < nq and np.int64(quotes[quote]["index"]) < first:
@@ -143,7 +160,7 @@ def update(
     i = first
     while i < n:
         _look_ahead(packets, i, n, slots, size, row_bytes)
-        if cursor[0] + ROOM > len(out) or nm + ROOM > len(msgs) or nn + ROOM > len(news):
+        if cursor[0] + ROOM > len(out) or nn + ROOM > len(notes):
             break
         pkt = packets[i]
         clock = np.int64(pkt["clock"])
@@ -203,14 +220,22 @@ def update(
             if tcp_flags & (FIN | RST) != 0 and is_closed(row):  # its deadline has come nearer
                 take_down(heads, s, rows, index)
                 hang(heads, shards, s, rows, index, timeouts)
+        kind = np.int64(0)
         if not seen:
-            nn = _first_of_end(d, np.int64(off[i]), pkt, row, i, s, side, vlan, between, hosts, news, nn)
+            kind = np.int64(_first_of_end(d, np.int64(off[i]), pkt, row, s, side, vlan, between, hosts))
+        parser, recogniser, start = np.int64(0), np.int64(0), np.int64(0)
         if flags & PF_PAYLOAD != 0 and max_probes > 0 and row["state"] & S_DONE == 0:
-            nm = hand_up(
-                d, i, pkt, row, index, side, budget, max_probes, patterns, starts, order, msgs, nm, tally
+            parser, recogniser, start = hand_up(
+                d, pkt, row, side, budget, max_probes, patterns, starts, order, tally
             )
+        if kind | parser | recogniser != 0:
+            _tell(
+                d, np.int64(off[i]), pkt, row, when, i, index, side, kind, parser, recogniser, start,
+                notes[nn],
+            )
+            nn += 1
         i += 1
-    cursor[1], cursor[2] = nm, nn
+    cursor[1] = nn
     return i
 
 

@@ -39,6 +39,7 @@ class Classifier:
         self._tables = tables
         self._names = names
         self._rules: dict[tuple[object, ...], tuple[Rule, ...]] = {}
+        self._alerting: dict[str, bool] = {}
         self._classes: dict[tuple[object, ...], tuple[str, str]] = {}
 
     def classify(
@@ -62,6 +63,17 @@ class Classifier:
                 self._classes.clear()
             found = self._classes[key] = dest_class(rules, protocols, proto, port, crossing)
         return Class(names, texts, rules, protocols, *found)
+
+    def alerts(self, name: str) -> bool:
+        """Does a rule that raises alerts know this name?"""
+        known = self._alerting.get(name)
+        if known is None:
+            if len(self._alerting) >= _CACHE:
+                self._alerting.clear()
+            hits = self._tables.domain(name)
+            known = any(rule.dest_class in ("vendor_cloud", "p2p") for rule in hits)
+            self._alerting[name] = known
+        return known
 
     def hints(self, proto: int, port: int) -> tuple[RuleFacts, ...]:
         """Rules that know the port alone."""

@@ -7,6 +7,10 @@ A kernel, because every flow record has one; its twin in the tests uses hashlib.
 
 from __future__ import annotations
 
+import hashlib
+import struct
+from base64 import b64encode
+from ipaddress import ip_address
 from typing import Any
 
 import numpy as np
@@ -136,3 +140,12 @@ def community_ids(rows: Array) -> Array:
         np.zeros(20, np.uint8), out,
     )
     return out.reshape(-1).view(f"S{LENGTH}")
+
+
+def community_id(host: str, remote: str, lport: int, rport: int, proto: int) -> str:
+    """Community ID v1 of one flow; ICMP without its types."""
+    ends = [(ip_address(host).packed, lport), (ip_address(remote).packed, rport)]
+    (a, ap), (b, bp) = sorted(ends)
+    ports = struct.pack(">HH", ap, bp) if proto in (6, 17, 33, 132, 136) else b""
+    digest = hashlib.sha1(b"\0\0" + a + b + bytes((proto, 0)) + ports, usedforsecurity=False).digest()
+    return "1:" + b64encode(digest).decode("ascii")

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,10 +19,19 @@ from egresswatch.config import Settings
 from egresswatch.decode.kernels import decode
 from egresswatch.flow.table import FlowTable, Output
 from egresswatch.packets import COUNTS, PACKET, QUOTE, TUNNEL_BITS, Bucket, Count
-from egresswatch.pipeline.notes import NS, Addresses, Note, read_notes
+from egresswatch.pipeline.notes import NS, payloads
 from egresswatch.records import Array, FrameBatch
 
 _START = -(1 << 62)
+
+
+class Notes(NamedTuple):
+    """Notes of one batch within one second, in frame order."""
+
+    first: int
+    """Number of the batch's first frame."""
+    rows: Array
+    payloads: list[bytes | None]
 
 
 @dataclass(slots=True)
@@ -28,8 +39,7 @@ class Second:
     """What happened in one second of packet time."""
 
     number: int
-    news: list[Note] = field(default_factory=list)
-    messages: list[Note] = field(default_factory=list)
+    notes: list[Notes] = field(default_factory=list)
     records: list[Array] = field(default_factory=list)
 
 
@@ -51,7 +61,6 @@ class Front:
         self._scratch = np.zeros(1, PACKET)
         self._scratch_counts = np.zeros(COUNTS, np.uint64)
         self._clock = _START
-        self._addresses = Addresses()
         self._pending: dict[int, Second] = {}
 
     @property
@@ -78,11 +87,7 @@ class Front:
         self.first_ts = low if self.first_ts is None else min(self.first_ts, low)
         self.last_ts = high if self.last_ts is None else max(self.last_ts, high)
         outputs = list(self.table.run(batch, packets, self._quotes, int(quoted)))
-        for name in ("messages", "news"):
-            rows = np.concatenate([getattr(output, name) for output in outputs])
-            rows = rows[np.argsort(rows["index"], kind="stable")]
-            for note in read_notes(batch, packets, rows, self._addresses):
-                getattr(self._second(note.second), name).append(note)
+        self._keep_notes(batch, [output.notes for output in outputs if len(output.notes)])
         self._keep_records(outputs)
         yield from self._complete(self._clock // NS)
 
@@ -96,6 +101,18 @@ class Front:
     def counters(self) -> dict[str, int]:
         """Decode's counters by name."""
         return {count.name: int(self.counts[count.value]) for count in Count}
+
+    def _keep_notes(self, batch: FrameBatch, parts: list[Array]) -> None:
+        if not parts:
+            return
+        rows = np.concatenate(parts)
+        rows = rows[np.argsort(rows["index"], kind="stable")]  # one note a packet; the clock never falls
+        held = payloads(batch, rows)
+        seconds = rows["clock"] // NS
+        edges = [0, *(np.flatnonzero(np.diff(seconds)) + 1).tolist(), len(rows)]
+        for low, high in pairwise(edges):
+            second = self._second(int(seconds[low]))
+            second.notes.append(Notes(batch.first, rows[low:high], held[low:high]))
 
     def _keep_records(self, outputs: list[Output]) -> None:
         records = [output.records for output in outputs if len(output.records)]

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The slow half: one second of packet time after another, from notes to sightings, assets and alerts.
 
-Order within a second: hosts and new flows, then messages, both in frame order, then records that were
-exported, then the detector's tick at the second's end. Every step sees only this second and what came
+Order within a second: notes of packets in frame order, then records that were exported, then the
+detector's tick at the second's end. Every step sees only this second and what came
 before it, so the outcome is a function of the packets. What is written later (rows, sightings) goes to
 ``Rows``; alerts go to the caller.
 """
 
 from __future__ import annotations
 
-import hashlib
-import struct
-from base64 import b64encode
 from collections.abc import Callable, Iterable
-from ipaddress import ip_address
 
 import numpy as np
 
@@ -28,10 +24,13 @@ from egresswatch.events import Alert, EgressEvent
 from egresswatch.flow.layout import N_CROSSING, N_HOST
 from egresswatch.pipeline.classify import Class, Classifier
 from egresswatch.pipeline.columns import uid_text
+from egresswatch.pipeline.community import community_id
 from egresswatch.pipeline.front import Second
-from egresswatch.pipeline.notes import NS, Addresses, Note
+from egresswatch.pipeline.notes import NS, Addresses, Note, as_notes, message
 from egresswatch.pipeline.perimeter import opened_inside
 from egresswatch.pipeline.rows import HeldSighting, Rows
+from egresswatch.pipeline.telling import DHCP, shows_its_sender
+from egresswatch.pipeline.watched import Watched, low_word
 from egresswatch.records import RECOGNISER_BASE, Array, EndReason, FlowInfo, Item, Message, Outcome
 from egresswatch.rules import MatchTables
 from egresswatch.rules.model import FINGERPRINT_KINDS
@@ -40,11 +39,9 @@ from egresswatch.sniff.engine import Engine
 
 _OUTCOMES = ("", *(outcome.name for outcome in Outcome))
 _EVIDENCE = frozenset(FINGERPRINT_KINDS) | {"p2p"}
-_DHCP = ("dhcp_hostname", "dhcp_vendor_class")
-_DHCP_CLIENT = 68
-_ASKING = {"ssdp": ("search",), "mdns": ("query",)}
-_ANNOUNCING = ("ProbeMatches", "Hello", "ResolveMatches")
+_NAMES = frozenset(("tls_sni", "quic_sni", "http_host"))
 _INSIDE = 1
+_LEARNT, _TELLING = 1, 2
 
 
 class Interpreter:
@@ -63,6 +60,7 @@ class Interpreter:
         self._hour: int | None = None
         self._reading: set[int] = set()
         self._monitored: set[str] = set()
+        self._watched = Watched(tables)
         self.finished: list[tuple[int, int]] = []
         """(row, flow) whose payload is no longer wanted; the caller tells the flow table."""
 
@@ -74,13 +72,10 @@ class Interpreter:
         if self._hour is not None and (hour != self._hour or self._rows.full):
             self._rows.flush(self._reading)
         self._hour = hour
-        for note in second.news:
-            if note.kind & N_HOST:
-                self._host(note)
-            if note.kind & N_CROSSING:
-                self._event(note)
-        for note in second.messages:
-            self._message(note)
+        for block in second.notes:
+            near = self._watched.near(block.rows)
+            for note, payload, told in zip(as_notes(block.rows), block.payloads, near, strict=True):
+                self._note(note, block.first, payload, told)
         if second.records:
             self._records(np.concatenate(second.records))
         self._tell(self._detector.tick(now + NS))
@@ -99,11 +94,23 @@ class Interpreter:
         for alert in alerts:
             self._emit(alert)
 
-    # --- hosts ------------------------------------------------------------------------------------
+    # --- notes ------------------------------------------------------------------------------------
+    def _note(self, note: Note, first: int, payload: bytes | None, near: bool) -> None:
+        """``near``: an end of the flow lies in a network that a rule names."""
+        if note.kind & N_HOST:
+            self._host(note)
+        learnt = 0 if payload is None else self._message(note, first + note.place, payload)
+        if (note.kind & N_CROSSING or learnt) and (
+            near or learnt == _TELLING or self._watched.holds(note.a_lo, note.b_lo)
+        ):
+            self._event(note, first + note.place)
+
     def _host(self, note: Note) -> None:
-        addr = note.b if note.side else note.a
+        addr = self._addresses.of(note, note.side)
         asset = self._register.observe(note.src_mac, addr, note.vlan, note.ts)
         if asset is not None:
+            if asset.monitored:
+                self._watched.add(note.b_lo if note.side else note.a_lo)
             self._watch(asset)
 
     def _watch(self, asset: Asset) -> None:
@@ -111,41 +118,45 @@ class Interpreter:
         if not asset.monitored or asset.key in self._monitored:
             return
         self._monitored.add(asset.key)
+        self._watched.add(*map(low_word, asset.ips))
         for rows in self._rows.held():
             self._record_events(rows, asset)
 
-    # --- messages ---------------------------------------------------------------------------------
-    def _message(self, note: Note) -> None:
-        message = note.message
-        if message is None:
-            return
+    def _message(self, note: Note, frame: int, payload: bytes) -> int:
+        """Read a payload; 0: nothing was in it, _LEARNT, or _TELLING: it may change what a remote is."""
+        m = message(note, frame, payload, self._addresses)
         items: list[Item] = []
-        if message.parser < RECOGNISER_BASE:
-            items = self._engine.feed(message)
+        if m.parser < RECOGNISER_BASE:
+            items = self._engine.feed(m)
         if note.recogniser:
-            items = items + self._engine.feed(message._replace(parser=note.recogniser))
-        info = self._engine.info(note.flow)
-        if info is not None and note.flow not in self._reading:
-            self._reading.add(note.flow)
-            self._rows.learn(note.flow, info)
+            items = items + self._engine.feed(m._replace(parser=note.recogniser))
+        if note.flow not in self._reading:
+            info = self._engine.info(note.flow)
+            if info is not None:
+                self._reading.add(note.flow)
+                self._rows.learn(note.flow, info)
         if self._engine.done(note.flow):
             self.finished.append((note.row, note.flow))
         if not items:
-            return
-        src_inside, dst_inside = self._site.inside(message.src), self._site.inside(message.dst)
-        for item in items:
-            self._item(note, message, item, src_inside, dst_inside)
-        self._event(note)
+            return 0
+        inside = self._site.inside(m.src), self._site.inside(m.dst)
+        telling = [self._item(note, m, item, *inside) for item in items]
+        return _TELLING if any(telling) else _LEARNT
 
-    def _item(self, note: Note, m: Message, item: Item, src_inside: bool, dst_inside: bool) -> None:
+    def _item(self, note: Note, m: Message, item: Item, src_inside: bool, dst_inside: bool) -> bool:
+        """Note a sighting and what it says about its sender; does it tell what a remote is?"""
         kind, value, detail = item.kind, item.value, item.detail
+        telling = False
         if kind == "p2p":
             rule = self._tables.recogniser(int(item.data))
-            value, detail = rule.protocol or rule.id, rule.id
-        elif kind == "dns_answer" and item.data is not None:
-            self._names.add(m.dst, item.data.addresses, item.data.names, item.data.ttl, m.ts)
+            value, detail, telling = rule.protocol or rule.id, rule.id, True
+        elif kind == "dns_answer":
+            if item.data is not None:
+                self._answer(m, item.data.addresses, item.data.names, item.data.ttl)
+        elif kind in _NAMES:
+            telling = self._classifier.alerts(value)
         if src_inside and kind in _EVIDENCE and shows_its_sender(m, item):
-            mac = item.data.mac if kind in _DHCP else m.src_mac
+            mac = item.data.mac if kind in DHCP else m.src_mac
             self._register.evidence(m.src, mac, kind, value, m.ts)
             asset = self._register.asset(m.src, mac)
             if asset is not None:
@@ -156,6 +167,13 @@ class Interpreter:
         elif dst_inside:
             host, mac = m.dst, m.dst_mac
         self._rows.sight(HeldSighting(m.ts, m.frame, note.uid, kind, value, detail, host, mac))
+        return telling
+
+    def _answer(self, m: Message, addresses: tuple[str, ...], names: tuple[str, ...], ttl: int) -> None:
+        """A host was told an address: flows to it are looked at when a rule knows the name."""
+        self._names.add(m.dst, addresses, names, ttl, m.ts)
+        if any(self._classifier.alerts(name) for name in names):
+            self._watched.add(*map(low_word, addresses))
 
     # --- records ----------------------------------------------------------------------------------
     def _records(self, rows: Array) -> None:
@@ -200,21 +218,23 @@ class Interpreter:
             ))  # fmt: skip
 
     # --- events -----------------------------------------------------------------------------------
-    def _event(self, note: Note) -> None:
+    def _event(self, note: Note, frame: int) -> None:
         """What is known now of a flow that crosses the perimeter (or goes between zones)."""
-        if note.class_a + note.class_b == _INSIDE:
-            inside = 0 if note.class_a == _INSIDE else 1
-        elif self._site.given and note.class_a == note.class_b == _INSIDE:
+        both = note.class_ab
+        if both in (0x10, 0x01):
+            inside = 0 if both == 0x10 else 1
+        elif both == 0x11 and self._site.given:
             inside = note.orig
         else:
             return
-        crossing = note.class_a != note.class_b
-        host, remote = (note.a, note.b) if inside == 0 else (note.b, note.a)
-        lport, rport = (note.port_a, note.port_b) if inside == 0 else (note.port_b, note.port_a)
+        crossing = both != 0x11
+        host, remote = self._addresses.of(note, inside), self._addresses.of(note, 1 - inside)
+        port_a, port_b, proto = note.meta >> 48, note.meta >> 32 & 0xFFFF, note.proto
+        lport, rport = (port_a, port_b) if inside == 0 else (port_b, port_a)
         mac = note.src_mac if note.side == inside else note.dst_mac
         info = self._engine.info(note.flow)
-        what = self._classifier.classify(host, remote, note.proto, rport, crossing, note.ts_flow, info)
-        outward = opened_inside(note.orig == inside, note.oriented, note.proto, lport, rport)
+        what = self._classifier.classify(host, remote, proto, rport, crossing, note.ts_flow, info)
+        outward = opened_inside(note.orig == inside, bool(note.oriented), proto, lport, rport)
         if crossing and outward:
             self._contact(host, mac, what, note.ts)
         asset = self._register.asset(host, mac)
@@ -223,7 +243,7 @@ class Interpreter:
         self._watch(asset)
         a, b = (note.bytes_a, note.pkts_a), (note.bytes_b, note.pkts_b)
         self._detector.event(self._build(
-            asset, host, remote, ts=note.ts, frame=note.frame, uid=note.uid, proto=note.proto,
+            asset, host, remote, ts=note.ts, frame=frame, uid=note.uid, proto=proto,
             lport=lport, rport=rport, outward=outward, crossing=crossing,
             first=note.ts_flow, last=note.ts, out=a if inside == 0 else b, into=b if inside == 0 else a,
             missed=note.missed, outcome=_OUTCOMES[note.outcome], info=info, vlan=note.vlan, final=False,
@@ -272,21 +292,3 @@ class Interpreter:
             pkts_out=out[1], pkts_in=into[1], missed=missed, cc=hit.cc, asn=hit.asn or 0,
             as_org=hit.as_org, ja4=info.ja4 if info else "", final=final,
         )  # fmt: skip
-
-
-def shows_its_sender(m: Message, item: Item) -> bool:
-    """Does the item say what its sender is, not what the sender asks others for or passes on?"""
-    if item.kind in _DHCP:  # a server echoes its clients' names
-        return m.sport == _DHCP_CLIENT and item.data is not None
-    if item.kind == "onvif_scope":
-        return any(action in item.detail for action in _ANNOUNCING)
-    return not item.detail.startswith(_ASKING.get(item.kind, ("\0",)))
-
-
-def community_id(host: str, remote: str, lport: int, rport: int, proto: int) -> str:
-    """Community ID v1 of one flow (the column's kernel is in ``community``); no ICMP types here."""
-    ends = [(ip_address(host).packed, lport), (ip_address(remote).packed, rport)]
-    (a, ap), (b, bp) = sorted(ends)
-    ports = struct.pack(">HH", ap, bp) if proto in (6, 17, 33, 132, 136) else b""
-    digest = hashlib.sha1(b"\0\0" + a + b + bytes((proto, 0)) + ports, usedforsecurity=False).digest()
-    return "1:" + b64encode(digest).decode("ascii")

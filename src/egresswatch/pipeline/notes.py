@@ -1,60 +1,85 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the kernel's notes to values Python can use: the frontier between per packet and per flow.
 
-Gets MSG and NEW rows with the batch they index into; gives one ``Note`` each, with everything copied
-out, because the batch's memory is used again.
+``Note`` has the fields of a NOTE row, in its order, so that a whole block becomes tuples at once.
+Payloads are copied out while the batch still holds them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
+import numpy as np
+
+from egresswatch.flow.layout import NOTE
 from egresswatch.packets import KEY_V6, PF_FRAG_FIRST, PF_FRAG_LATER, PF_MORE
 from egresswatch.records import Array, FrameBatch, Message
 
 NS = 1_000_000_000
 _CACHE = 262_144
+_FIELDS = [name for name in NOTE.names or () if name != "pad"]
 
 
 class Note(NamedTuple):
     """One packet worth Python's time, with the totals of its flow at that packet.
 
     ``a`` and ``b`` are the ends of the flow's key; ``side`` (0 = a) sent this packet, ``orig`` is the
-    originator as known by then.
+    originator as known by then. Times are ns, MACs 48-bit numbers.
     """
 
-    second: int
-    frame: int
-    ts: int
     flow: int
     uid: int
     ts_flow: int
-    a: str
-    b: str
-    port_a: int
-    port_b: int
-    proto: int
-    side: int
-    orig: int
-    oriented: bool
-    class_a: int
-    class_b: int
-    outcome: int
+    ts: int
+    clock: int
+    a_hi: int
+    a_lo: int
+    b_hi: int
+    b_lo: int
+    meta: int
     bytes_a: int
     bytes_b: int
-    pkts_a: int
-    pkts_b: int
     missed: int
     src_mac: int
     dst_mac: int
-    vlan: int | None
-    kind: int
-    """N_* bits of a NEW row; 0 for a message."""
+    pay: int
+    pkts_a: int
+    pkts_b: int
+    place: int
     row: int
-    """Row of the flow table, for messages."""
+    pay_len: int
+    pay_cap: int
+    seq: int
+    vlan_word: int
+    frag_id: int
+    frag_off: int
+    parser: int
     recogniser: int
-    message: Message | None
+    kind: int
+    start: int
+    side: int
+    orig: int
+    oriented: int
+    class_ab: int
+    outcome: int
+    tcp_flags: int
+    flags: int
+
+    @property
+    def proto(self) -> int:
+        return self.meta >> 8 & 0xFF
+
+    @property
+    def vlan(self) -> int | None:
+        """Outermost VLAN id; None without a tag."""
+        return self.vlan_word >> 12 & 0xFFF if self.vlan_word >> 28 else None
+
+
+def as_notes(rows: Array) -> Iterator[Note]:
+    """NOTE rows as tuples; column by column, because that is five times as fast as row by row."""
+    return map(Note._make, zip(*(rows[name].tolist() for name in _FIELDS), strict=True))
 
 
 class Addresses:
@@ -73,6 +98,12 @@ class Addresses:
             known = self._known[key] = address_text(hi, lo, v6)
         return known
 
+    def of(self, note: Note, side: int) -> str:
+        """Address of one end of a note's flow."""
+        if side == 0:
+            return self.text(note.a_hi, note.a_lo, note.meta & KEY_V6)
+        return self.text(note.b_hi, note.b_lo, note.meta & KEY_V6)
+
 
 def address_text(hi: int, lo: int, v6: int) -> str:
     """Text of one address."""
@@ -81,69 +112,27 @@ def address_text(hi: int, lo: int, v6: int) -> str:
     return str(IPv6Address(hi << 64 | lo))
 
 
-def read_notes(batch: FrameBatch, packets: Array, rows: Array, addresses: Addresses) -> list[Note]:
-    """Notes of MSG or NEW ``rows`` in frame order."""
-    if not len(rows):
-        return []
-    messages = "row" in rows.dtype.names  # type: ignore[operator]
-    index = rows["index"]
-    hit = packets[index]
+def payloads(batch: FrameBatch, rows: Array) -> list[bytes | None]:
+    """The payload of each NOTE row that somebody wants to read; None for the others."""
+    out: list[bytes | None] = [None] * len(rows)
+    wanted = np.flatnonzero((rows["parser"] != 0) | (rows["recogniser"] != 0))
     memory = memoryview(batch.data)  # type: ignore[arg-type]
-    places = index.tolist()
-    columns = {name: rows[name].tolist() for name in rows.dtype.names or () if name != "pad"}
-    fields = ("a_hi", "a_lo", "b_hi", "b_lo", "meta", "clock", "vlan", "mac", "mac_src", "flags")
-    packet = {name: hit[name].tolist() for name in fields}
-    off, ts = batch.off[index].tolist(), batch.ts[index].tolist()
-    payload = {
-        name: hit[name].tolist()
-        for name in ("pay", "pay_cap", "pay_len", "seq", "tcp_flags", "frag_key", "frag_off", "head")
-    } if messages else {}
-    notes = []
-    for k, place in enumerate(places):
-        meta = packet["meta"][k]
-        v6 = meta & KEY_V6
-        a = addresses.text(packet["a_hi"][k], packet["a_lo"][k], v6)
-        b = addresses.text(packet["b_hi"][k], packet["b_lo"][k], v6)
-        port_a, port_b, proto = meta >> 48, meta >> 32 & 0xFFFF, meta >> 8 & 0xFF
-        side, flags = columns["side"][k], packet["flags"][k]
-        vlan = packet["vlan"][k] >> 12 & 0xFFF if packet["vlan"][k] >> 28 else None
-        dst_mac = _mac(memory, off[k], packet["mac"][k])
-        src_mac = _mac(memory, off[k], packet["mac_src"][k])
-        flow, frame, when = columns["flow"][k], batch.first + place, ts[k]
-        message = None
-        if messages and (columns["parser"][k] or columns["recogniser"][k]):
-            at = payload["pay"][k]
-            fragment = flags & (PF_FRAG_FIRST | PF_FRAG_LATER)
-            if flags & PF_FRAG_FIRST:  # a fragment is told with all of its IP payload
-                at -= payload["head"][k]
-            extra = payload["pay"][k] - at
-            message = Message(
-                when, frame, flow, side, proto,
-                b if side else a, a if side else b,
-                port_b if side else port_a, port_a if side else port_b,
-                columns["parser"][k] or columns["recogniser"][k], bool(columns["start"][k]),
-                (payload["seq"][k] + _syn(payload["tcp_flags"][k])) & 0xFFFFFFFF, payload["tcp_flags"][k],
-                memory[at : at + payload["pay_cap"][k] + extra].tobytes(), payload["pay_len"][k] + extra,
-                src_mac, dst_mac, vlan,
-                payload["frag_key"][k] >> 8 if fragment else 0, payload["frag_off"][k], bool(flags & PF_MORE),
-            )  # fmt: skip
-        both = columns["class_ab"][k]
-        notes.append(Note(
-            packet["clock"][k] // NS, frame, when, flow, columns["uid"][k], columns["ts_flow"][k],
-            a, b, port_a, port_b, proto, side, columns["orig"][k],
-            bool(columns["oriented"][k]), both >> 4, both & 15,
-            columns["outcome"][k], columns["bytes_a"][k], columns["bytes_b"][k],
-            columns["pkts_a"][k], columns["pkts_b"][k], columns["missed"][k],
-            src_mac, dst_mac, vlan, 0 if messages else columns["kind"][k],
-            columns["row"][k] if messages else 0, columns["recogniser"][k] if messages else 0, message,
-        ))  # fmt: skip
-    return notes
+    places, sizes = rows["pay"][wanted].tolist(), rows["pay_cap"][wanted].tolist()
+    for k, at, size in zip(wanted.tolist(), places, sizes, strict=True):
+        out[k] = memory[at : at + size].tobytes()
+    return out
 
 
-def _mac(memory: memoryview, frame: int, place: int) -> int:
-    return int.from_bytes(memory[frame + place : frame + place + 6], "big") if place >= 0 else 0
-
-
-def _syn(tcp_flags: int) -> int:
-    """A SYN takes one sequence number before the payload (RFC 9293 §3.4; TCP Fast Open, RFC 7413)."""
-    return 1 if tcp_flags & 2 else 0
+def message(note: Note, frame: int, payload: bytes, addresses: Addresses) -> Message:
+    """What the sniff engine is given of a note."""
+    meta, side, flags = note.meta, note.side, note.flags
+    a, b = addresses.of(note, 0), addresses.of(note, 1)
+    port_a, port_b = meta >> 48, meta >> 32 & 0xFFFF
+    fragment = flags & (PF_FRAG_FIRST | PF_FRAG_LATER)
+    return Message(
+        note.ts, frame, note.flow, side, meta >> 8 & 0xFF,
+        b if side else a, a if side else b, port_b if side else port_a, port_a if side else port_b,
+        note.parser or note.recogniser, bool(note.start), note.seq, note.tcp_flags, payload, note.pay_len,
+        note.src_mac, note.dst_mac, note.vlan,
+        note.frag_id if fragment else 0, note.frag_off, bool(flags & PF_MORE),
+    )  # fmt: skip

@@ -118,7 +118,7 @@ class Rows:
             held = sorted(self._sightings, key=lambda s: (s.ts, s.frame))
             self._sightings_out.write({
                 "ts": [s.ts for s in held],
-                "uid": [columns.uid_text(s.uid) for s in held],
+                "uid": columns.uids(np.array([s.uid for s in held], np.uint64)),
                 "kind": [s.kind for s in held],
                 "value": [s.value for s in held],
                 "detail": [s.detail for s in held],
@@ -171,9 +171,9 @@ class Rows:
             "platform": Coded([j.platform for j in judged], codes),
             "dest_class": Coded([j.dest_class for j in judged], codes),
             "verdict": Coded([j.verdict for j in judged], codes),
-            "rule_ids": [list(judged[code].rules) for code in codes.tolist()],
+            "rule_ids": Coded([list(j.rules) for j in judged], codes),
             "resp_cc": Coded([hit.cc for hit in geo], ends.resp),
-            "resp_asn": [geo[code].asn for code in ends.resp.tolist()],
+            "resp_asn": Coded([hit.asn for hit in geo], ends.resp),
             "resp_as_org": Coded([hit.as_org for hit in geo], ends.resp),
         }  # fmt: skip
         self._flows.write(out)

@@ -67,9 +67,9 @@ SIGHTING_SCHEMA: pa.Schema = _schema(
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A text column of few different values: an index into ``values`` per row, -1 for null."""
+    """A column of few different values: an index into ``values`` per row, -1 for null."""
 
-    values: Sequence[str]
+    values: Sequence[Any]
     codes: Array
 
 
@@ -147,7 +147,7 @@ def _array(field: pa.Field, column: Column) -> pa.Array:
     """One column as its Arrow array; times are integer nanoseconds, None and masks are null."""
     if isinstance(column, Coded):
         codes = np.asarray(column.codes, np.int32)
-        words = pa.array(list(column.values), pa.string())
+        words = pa.array(list(column.values), field.type)
         array = words.take(pa.array(codes, mask=codes < 0))
     elif isinstance(column, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(column)

@@ -150,7 +150,7 @@ class FileReader:
             unread = arena.drain()
             words = f"{record} {step.damage}: damaged from byte {count(place)} on"
         else:
-            unread = arena.left
+            unread = int(arena.left)
             words = f"ends inside {record}: cut at byte {count(place)}" if unread else ""
             if failed:
                 words = f"{failed}, at byte {count(place + unread)} of the capture in it"

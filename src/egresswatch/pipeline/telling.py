@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom an item speaks of: the sender that shows what it is, or another host that it asks or names."""
+
+from __future__ import annotations
+
+from egresswatch.records import Item, Message
+
+DHCP = ("dhcp_hostname", "dhcp_vendor_class")
+_DHCP_CLIENT = 68
+_ASKING = {"ssdp": "search", "mdns": "query"}
+_ANNOUNCING = ("ProbeMatches", "Hello", "ResolveMatches")
+
+
+def shows_its_sender(m: Message, item: Item) -> bool:
+    """Does the item say what its sender is, not what the sender asks others for or passes on?"""
+    if item.kind in DHCP:  # a server echoes its clients' names
+        return m.sport == _DHCP_CLIENT and item.data is not None
+    if item.kind == "onvif_scope":
+        return any(action in item.detail for action in _ANNOUNCING)
+    return not item.detail.startswith(_ASKING.get(item.kind, "\0"))
