@@ -185,7 +185,7 @@ def write_ip(
     elif flags & PF_MORE != 0:
         flags |= PF_FRAG_FIRST
         counts[C_FIRST] += 1
-    row["tcp_flags"], row["icmp"] = 0, 0
+    row["tcp_flags"], row["icmp"], row["seq"], row["ack"] = 0, 0, 0, 0
     pay, pay_len = np.int64(-1), np.int64(0)
     if frag_off > 0:
         if l4 >= 0 and l4 <= pe:
