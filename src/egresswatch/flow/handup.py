@@ -18,7 +18,7 @@ import numpy as np
 from egresswatch.flow.layout import CLOSED, Tally
 from egresswatch.flow.probe import probe
 from egresswatch.jit import inline, kernel
-from egresswatch.loads import u8
+from egresswatch.loads import be16, be32, u8
 from egresswatch.packets import PF_FRAG_FIRST, PF_FRAG_LATER
 from egresswatch.records import Parser
 
@@ -42,6 +42,28 @@ def _is_application_data(d: Any, pkt: Any) -> Any:
         return False
     at = np.int64(pkt["pay"])
     return u8(d, at) == 23 and u8(d, at + 1) == 3 and u8(d, at + 2) <= 4
+
+
+@kernel
+def _is_tls13_server_hello(d: Any, pkt: Any) -> Any:
+    """Does the payload begin with a ServerHello that chooses TLS 1.3 (RFC 8446 §4.1.3, §4.2.1) and is
+    no HelloRetryRequest? All that its side sends after it is encrypted, the certificate included."""
+    at, end = np.int64(pkt["pay"]), np.int64(pkt["pay"]) + np.int64(pkt["pay_cap"])
+    if end - at < 46 or u8(d, at) != 22 or u8(d, at + 5) != 2:
+        return False
+    if be32(d, at + 11) == 0xCF21AD74:  # the random that marks a HelloRetryRequest
+        return False
+    at += 44 + u8(d, at + 43) + 3
+    if at + 2 > end:
+        return False
+    at += 2
+    for _ in range(8):
+        if at + 6 > end:
+            return False
+        if be16(d, at) == 43:
+            return be16(d, at + 4) == 0x0304
+        at += 4 + be16(d, at + 2)
+    return False
 
 
 @kernel
@@ -103,6 +125,12 @@ def hand_up(
             return np.int64(P_PENDING), np.int64(0), np.int64(0)
     else:
         left = np.int64(row["budget_a"] if side == 0 else row["budget_b"])
+        if start != 0 and recogniser == 0 and parser == P_TLS and _is_tls13_server_hello(d, pkt):
+            if side == 0:
+                row["budget_a"] = CLOSED
+            else:
+                row["budget_b"] = CLOSED
+            return nobody
         if start == 0 and recogniser == 0:
             if left == CLOSED:
                 return nobody

@@ -60,6 +60,8 @@ class Interpreter:
         self._hour: int | None = None
         self._reading: set[int] = set()
         self._monitored: set[str] = set()
+        self._told: dict[int, int] = {}
+        """Flow -> frame of its latest event in this second."""
         self._watched = Watched(tables)
         self.finished: list[tuple[int, int]] = []
         """(row, flow) whose payload is no longer wanted; the caller tells the flow table."""
@@ -72,10 +74,18 @@ class Interpreter:
         if self._hour is not None and (hour != self._hour or self._rows.full):
             self._rows.flush(self._reading)
         self._hour = hour
+        self._told.clear()
         for block in second.notes:
-            near = self._watched.near(block.rows)
-            for note, payload, told in zip(as_notes(block.rows), block.payloads, near, strict=True):
+            loud = self._watched.loud(block.rows)
+            rows, held = block.rows[loud], [block.payloads[k] for k in np.flatnonzero(loud).tolist()]
+            near = self._watched.near(rows).tolist()
+            for note, payload, told in zip(as_notes(rows), held, near, strict=True):
                 self._note(note, block.first, payload, told)
+        for block in second.notes:  # crossings without more, once all names of the second are known
+            for note in as_notes(block.rows[self._watched.quiet(block.rows)]):
+                frame = block.first + note.place
+                if self._told.get(note.flow, -1) < frame:
+                    self._event(note, frame)
         if second.records:
             self._records(np.concatenate(second.records))
         self._tell(self._detector.tick(now + NS))
@@ -103,6 +113,7 @@ class Interpreter:
         if (note.kind & N_CROSSING or learnt) and (
             near or learnt == _TELLING or self._watched.holds(note.a_lo, note.b_lo)
         ):
+            self._told[note.flow] = first + note.place
             self._event(note, first + note.place)
 
     def _host(self, note: Note) -> None:
@@ -139,7 +150,8 @@ class Interpreter:
             self.finished.append((note.row, note.flow))
         if not items:
             return 0
-        inside = self._site.inside(m.src), self._site.inside(m.dst)
+        a, b = note.class_ab >> 4 == _INSIDE, note.class_ab & 15 == _INSIDE
+        inside = (b, a) if note.side else (a, b)
         telling = [self._item(note, m, item, *inside) for item in items]
         return _TELLING if any(telling) else _LEARNT
 
@@ -190,6 +202,8 @@ class Interpreter:
         wanted = a + b == _INSIDE
         if self._site.given:
             wanted |= (a == _INSIDE) & (b == _INSIDE)
+        if only is None:
+            wanted &= self._watched.either(rows["orig_lo"], rows["resp_lo"])
         for row in rows[wanted]:
             inside_orig = int(row["orig_class"]) == _INSIDE
             one, other = ("orig", "resp") if inside_orig else ("resp", "orig")

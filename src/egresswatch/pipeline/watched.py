@@ -12,6 +12,7 @@ from ipaddress import ip_address
 
 import numpy as np
 
+from egresswatch.flow.layout import N_HOST
 from egresswatch.packets import KEY_V6
 from egresswatch.records import Array
 from egresswatch.rules import MatchTables
@@ -26,6 +27,7 @@ class Watched:
 
     def __init__(self, tables: MatchTables) -> None:
         self._low: set[int] = set()
+        self._sorted = np.zeros(0, np.uint64)
         self._all = False
         self._v6 = bool(tables.nets.get(6))
         spans = []
@@ -45,8 +47,27 @@ class Watched:
         """Is one end of interest?"""
         return a_lo in self._low or b_lo in self._low or self._all
 
-    def near(self, rows: Array) -> list[bool]:
-        """Of NOTE rows: does an end lie in a network that a rule names?"""
+    def loud(self, rows: Array) -> Array:
+        """Mask of NOTE rows that have a payload to read, show a host, or are ``near``."""
+        wanted: Array = (rows["parser"] != 0) | (rows["recogniser"] != 0) | (rows["kind"] & N_HOST != 0)
+        wanted |= self.near(rows)
+        return wanted
+
+    def quiet(self, rows: Array) -> Array:
+        """Mask of the NOTE rows that are not ``loud`` but of interest by an address."""
+        return ~self.loud(rows) & self.either(rows["a_lo"], rows["b_lo"])
+
+    def either(self, one: Array, other: Array) -> Array:
+        """Mask: is one of the two low words of interest?"""
+        if self._all:
+            return np.ones(len(one), np.bool_)
+        if len(self._sorted) != len(self._low):
+            self._sorted = np.array(sorted(self._low), np.uint64)
+        hit: Array = np.isin(one, self._sorted) | np.isin(other, self._sorted)
+        return hit
+
+    def near(self, rows: Array) -> Array:
+        """Mask of NOTE rows of which an end lies in a network that a rule names."""
         hit = np.zeros(len(rows), bool)
         v6 = rows["meta"] & np.uint64(KEY_V6) != 0
         for end in ("a_lo", "b_lo"):
@@ -54,7 +75,7 @@ class Watched:
                 hit |= (rows[end] >= first) & (rows[end] <= last) & ~v6
         if self._v6:
             hit |= v6
-        return hit.tolist()
+        return hit
 
 
 def low_word(addr: str) -> int:
