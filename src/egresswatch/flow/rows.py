@@ -175,11 +175,12 @@ def create(
         | address_class(pkt["b_hi"], pkt["b_lo"], v6, nets)
     )
     row["flow"] = np.uint64(shards[s]["created"] * len(shards) + s)
-    # the clock as well: a capture that repeats itself has the same first times and keys again
-    h = mix(mix(mix(np.uint64(ts), np.uint64(pkt["clock"])), pkt["a_lo"]), pkt["b_lo"])
+    h = mix(mix(mix(_U0, np.uint64(ts)), pkt["a_lo"]), pkt["b_lo"])
     h = mix(mix(mix(h, pkt["a_hi"]), pkt["b_hi"]), pkt["meta"])
     isn = np.uint64(pkt["seq"]) if (pkt["meta"] >> _U8) & np.uint64(0xFF) == np.uint64(6) else _U0
-    row["uid"] = mix(mix(mix(h, np.uint64(vlan)), np.uint64(side)), isn)
+    # how late it came: a capture that holds the same packets twice has the same first times and keys again
+    late = np.uint64(pkt["clock"] - ts)
+    row["uid"] = mix(mix(mix(mix(h, np.uint64(vlan)), np.uint64(side)), isn), late)
     insert(slots, s * size, size - 1, np.int64(pkt["hash"]), index)
     hang(heads, shards, s, rows, index, timeouts)
     tally[C_CREATED] += np.uint64(1)
