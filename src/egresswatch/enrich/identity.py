@@ -38,7 +38,8 @@ _KIND_WORDS = {
     "http_user_agent": "HTTP user agent", "http_realm": "HTTP realm", "http_path": "HTTP path",
     "rtsp_server": "RTSP server", "rtsp_realm": "RTSP realm", "rtsp_request": "RTSP request",
     "sip_user_agent": "SIP user agent", "tls_cert_subject": "certificate", "mdns": "mDNS name",
-    "ssdp": "SSDP", "onvif_scope": "ONVIF scope", "mqtt_client_id": "MQTT client id",
+    "rtsp_served": "RTSP address asked of it", "ssdp": "SSDP", "onvif_scope": "ONVIF scope",
+    "mqtt_client_id": "MQTT client id",
 }  # fmt: skip
 _HOSTNAME_ROLES = dict.fromkeys(
     ("camera", "cam", "ipcam", "ipcamera", "netcam", "webcam", "ipc", "cctv", "doorbell"), "camera"

@@ -74,12 +74,17 @@ class Register:
         return asset
 
     def evidence(self, addr: str, mac: int, kind: str, value: str, ts: int) -> bool:
-        """This host itself showed ``value``. True: it became monitored, or its identity changed."""
+        """This host itself showed ``value``. True: it became monitored, or its identity changed.
+
+        ``rtsp_served``: somebody asked it for this RTSP address (a path tells the maker of the server,
+        not of the client that asks).
+        """
         marks = self._read.get((kind, value))
         if marks is None:
             if len(self._read) >= _MARK_CACHE:
                 self._read.clear()
-            marks = sighting_marks(kind, value, self._tables.fingerprints(kind, value))
+            source = "rtsp_request" if kind == "rtsp_served" else kind
+            marks = sighting_marks(kind, value, self._tables.fingerprints(source, value))
             self._read[(kind, value)] = marks
         return bool(marks) and self._mark(addr, mac, marks, ts)
 

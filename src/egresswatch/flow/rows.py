@@ -219,7 +219,8 @@ def flush(
                     return False
                 index = np.int64(heads[s, bucket]) - 1
                 end = END_END if is_closed(rows[index]) else END_EOF
-                no = end_row(slots, rows, heads, shards, s, index, end, shards[s]["second"] * NS, out, no)
+                tick = shards[s]["second"] * NS + NS - 1  # after all that happened in the last second
+                no = end_row(slots, rows, heads, shards, s, index, end, tick, out, no)
     cursor[0] = no
     return True
 

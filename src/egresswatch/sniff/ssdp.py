@@ -37,7 +37,8 @@ def parse(m: Message) -> tuple[Item, ...] | None:
     if value:
         detail = f"{message} {software.decode('ascii').upper()}"
         items.append(Item("ssdp", printable(value, TEXT_LIMIT), detail))
-    return tuple(items)
+    # other protocols answer with an HTTP status line in a datagram as well: no identity, not SSDP
+    return tuple(items) or None
 
 
 def _where(head: headers.Head) -> str:

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Egress events: what is known of one flow that leaves the perimeter, at a packet or at a record.
+
+Composes address, asset, names, rules, policy and geography into the EgressEvent that detection gets.
+The same facts go into the event whether a note (one packet) or an exported record gave rise to it.
+Without a policy only flows between inside and outside count; with one also those between zones.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from egresswatch.detect.verdict import judge
+from egresswatch.enrich.asset import Asset
+from egresswatch.enrich.geo import Geo
+from egresswatch.enrich.register import Register
+from egresswatch.events import EgressEvent
+from egresswatch.pipeline.classify import Class, Classifier
+from egresswatch.pipeline.columns import uid_text
+from egresswatch.pipeline.community import community_id
+from egresswatch.pipeline.notes import Addresses, Note
+from egresswatch.pipeline.perimeter import opened_inside
+from egresswatch.records import AddressClass, EndReason, FlowInfo, Outcome
+from egresswatch.rules import MatchTables
+from egresswatch.rules.site import Site
+
+_OUTCOMES = ("", *(outcome.name for outcome in Outcome))
+_INSIDE, _OUTSIDE = int(AddressClass.inside), int(AddressClass.outside)
+_ALERTING = ("vendor_cloud", "p2p")
+
+
+class Facts(NamedTuple):
+    """One flow, seen from its inside end: ``out`` and ``into`` are (bytes, packets) so far."""
+
+    ts: int
+    frame: int
+    uid: int
+    proto: int
+    host: str
+    mac: int
+    remote: str
+    lport: int
+    rport: int
+    crossing: bool
+    outward: bool
+    first: int
+    last: int
+    out: tuple[int, int]
+    into: tuple[int, int]
+    missed: int
+    outcome: str
+    vlan: int | None
+    final: bool
+
+
+class EgressEvents:
+    """Facts of flows to events of monitored assets."""
+
+    def __init__(
+        self, tables: MatchTables, site: Site, register: Register, geo: Geo, classifier: Classifier,
+        addresses: Addresses,
+    ) -> None:
+        self._tables, self._site, self._register, self._geo = tables, site, register, geo
+        self._classifier, self._addresses = classifier, addresses
+
+    def of_note(self, note: Note, frame: int) -> Facts | None:
+        """Facts of a note's flow; None when it does not leave anything."""
+        a, b = note.class_ab >> 4, note.class_ab & 15
+        inside = self._inside_end(a, b, note.orig)
+        if inside is None:
+            return None
+        port_a, port_b = note.meta >> 48, note.meta >> 32 & 0xFFFF
+        lport, rport = (port_b, port_a) if inside else (port_a, port_b)
+        totals = (note.bytes_a, note.pkts_a), (note.bytes_b, note.pkts_b)
+        return Facts(
+            note.ts, frame, note.uid, note.proto, self._addresses.of(note, inside),
+            note.src_mac if note.side == inside else note.dst_mac, self._addresses.of(note, 1 - inside),
+            lport, rport, a != b,
+            opened_inside(note.orig == inside, bool(note.oriented), note.proto, lport, rport),
+            note.ts_flow, note.ts, totals[inside], totals[1 - inside], note.missed,
+            _OUTCOMES[note.outcome], note.vlan, final=False,
+        )  # fmt: skip
+
+    def of_record(self, row: Any) -> Facts | None:
+        """Facts of a FLOW_RECORD row; None when it does not leave anything."""
+        inside = self._inside_end(int(row["orig_class"]), int(row["resp_class"]), 0)
+        if inside is None:
+            return None
+        one, other = ("resp", "orig") if inside else ("orig", "resp")
+        v6, proto = int(int(row["ver"]) == 6), int(row["proto"])
+        lport, rport = int(row[f"{one}_p"]), int(row[f"{other}_p"])
+        return Facts(
+            int(row["tick"]), 0, int(row["uid"]), proto,
+            self._addresses.text(int(row[f"{one}_hi"]), int(row[f"{one}_lo"]), v6), int(row[f"{one}_mac"]),
+            self._addresses.text(int(row[f"{other}_hi"]), int(row[f"{other}_lo"]), v6), lport, rport,
+            int(row["orig_class"]) != int(row["resp_class"]),
+            opened_inside(inside == 0, bool(row["oriented"]), proto, lport, rport),
+            int(row["ts_flow"]), int(row["ts_end"]),
+            (int(row[f"{one}_sum_bytes"]), int(row[f"{one}_sum_pkts"])),
+            (int(row[f"{other}_sum_bytes"]), int(row[f"{other}_sum_pkts"])),
+            int(row["sum_missed"]), _OUTCOMES[int(row["outcome"])],
+            int(row["vlan"]) if row["vlan_tags"] else None, final=int(row["end"]) != EndReason.active,
+        )  # fmt: skip
+
+    def classify(self, flow: Facts, info: FlowInfo | None) -> Class:
+        """What the remote end is."""
+        return self._classifier.classify(
+            flow.host, flow.remote, flow.proto, flow.rport, flow.crossing, flow.first, info
+        )
+
+    def contact(self, flow: Facts, what: Class) -> None:
+        """A host that opens a flow to a maker's platform, as a device does, says what it may be."""
+        if not (flow.crossing and flow.outward) or what.dest_class not in _ALERTING:
+            return
+        for rule in what.rules:
+            if rule.dest_class not in _ALERTING or not rule.vendor:
+                continue
+            if rule.side != "client" and not rule.shared:
+                vendor = self._tables.vendor(rule.vendor)
+                maker = rule.vendor if vendor is not None and vendor.kind == "maker" else ""
+                self._register.platform(flow.host, flow.mac, maker, rule.platform, rule.id, flow.ts)
+            return  # the most specific rule decides
+
+    def asset(self, flow: Facts) -> Asset | None:
+        """The monitored asset at the inside end."""
+        asset = self._register.asset(flow.host, flow.mac)
+        return asset if asset is not None and asset.monitored else None
+
+    def event(self, flow: Facts, asset: Asset, what: Class, info: FlowInfo | None) -> EgressEvent:
+        """The event of one monitored asset's flow."""
+        answer, reason, place = "silent", "", ""
+        if self._site.given:
+            zone = self._site.zone_of(flow.host, asset.vlan if asset.vlan is not None else flow.vlan)
+            peer = self._register.asset(flow.remote)
+            policy = self._site.policy(
+                zone, flow.remote, peer.vlan if peer else None, flow.proto, flow.rport, what.all_names
+            )
+            answer, reason, place = policy.answer, policy.reason, policy.place
+        hit = self._geo.lookup(flow.remote)
+        return EgressEvent(
+            ts=flow.ts, frame=flow.frame, asset_id=asset.asset_id, host=flow.host,
+            flow_uid=uid_text(flow.uid), proto=flow.proto, remote=flow.remote,
+            verdict=judge(True, answer, what.dest_class), dest_class=what.dest_class,
+            outcome=flow.outcome, first_seen=flow.first, last_seen=max(flow.first, flow.last),
+            asset_name=asset.name, vendor=asset.maker, vendor_id=asset.vendor, model=asset.model,
+            mac=asset.macs[0] if asset.macs else 0, vlan=flow.vlan, role=asset.role,
+            community_id=community_id(flow.host, flow.remote, flow.lport, flow.rport, flow.proto),
+            lport=flow.lport, rport=flow.rport,
+            direction="internal" if not flow.crossing else "outbound" if flow.outward else "inbound",
+            names=what.names, rules=what.rules, hints=self._classifier.hints(flow.proto, flow.rport),
+            protocols=what.protocols, service=info.service if info else "", platform=what.platform,
+            policy=answer, policy_reason=reason, policy_place=place, bytes_out=flow.out[0],
+            bytes_in=flow.into[0], pkts_out=flow.out[1], pkts_in=flow.into[1], missed=flow.missed,
+            cc=hit.cc, asn=hit.asn or 0, as_org=hit.as_org, ja4=info.ja4 if info else "", final=flow.final,
+        )  # fmt: skip
+
+    def _inside_end(self, first: int, second: int, originator: int) -> int | None:
+        """Which end (0, 1) is the inside host whose egress this would be."""
+        if {first, second} == {_INSIDE, _OUTSIDE}:
+            return 0 if first == _INSIDE else 1
+        if self._site.given and first == second == _INSIDE:
+            return originator
+        return None
