@@ -20,7 +20,7 @@ PACKET = np.dtype(
         ("dup", "u8"),       # content hash for duplicate recognition (0 when not asked for)
         ("clock", "i8"),     # packet clock: highest capture time seen up to this frame, ns
         ("pay", "i8"),       # where the L4 payload begins
-        ("frag_key", "u8"),  # IP identification << 8 | protocol of a fragment
+        ("frag_key", "u8"),  # IP identification << 8 | protocol (IPv6: 44) of a fragment
         ("hash", "u4"),      # of the key without VLAN
         ("ip_bytes", "u4"),  # as the header declares
         ("pay_len", "u4"),   # payload length as declared

@@ -243,7 +243,8 @@ def write_ip(
     row["ip_bytes"] = total
     row["flags"] = flags
     row["frag_off"] = frag_off
-    row["frag_key"] = np.uint64(ident) << _U8 | np.uint64(proto)
+    # IPv6: fragments after the first tell another next header than the one the first one leads to
+    row["frag_key"] = np.uint64(ident) << _U8 | np.uint64(44 if version == 6 else proto)
     if want_dup:
         start = l4 if l4 >= 0 else p + (20 if version == 4 else 40)
         seed = mix(h, np.uint64(row["side"]))

@@ -54,11 +54,14 @@ class Register:
         self._seen: dict[tuple[int, str], Asset | None] = {}
         self._read: dict[tuple[str, str], tuple[Mark, ...]] = {}
 
-    def observe(self, mac: int, addr: str, vlan: int | None, ts: int) -> Asset | None:
-        """``addr`` was seen as a sender. None: not an inside host, or the register is full."""
+    def observe(self, mac: int, addr: str, vlan: int | None, ts: int, kind: str = "") -> Asset | None:
+        """``addr`` was seen as a sender. None: not an inside host, or the register is full.
+
+        ``kind``: inside or outside, where the caller knows (the packet path does).
+        """
         key = (mac, addr)
         known = key in self._seen
-        asset = self._seen[key] if known else self._place(0 if mac & GROUP_BIT else mac, addr)
+        asset = self._seen[key] if known else self._place(0 if mac & GROUP_BIT else mac, addr, kind)
         if asset is not None and addr != asset.last_v4 and asset.macs:
             asset = self._turn(asset, addr)
         if asset is not None:
@@ -111,10 +114,10 @@ class Register:
         return len(self._all())
 
     # --- where a sender belongs ------------------------------------------------------------------
-    def _place(self, mac: int, addr: str) -> Asset | None:
+    def _place(self, mac: int, addr: str, kind: str) -> Asset | None:
         if addr in _UNSPECIFIED:
             return self._by_mac(mac) if mac and mac not in self._routers else None
-        kind = self._site.kind(addr)
+        kind = kind or self._site.kind(addr)
         if kind != "inside":
             if kind == "outside" and mac and mac not in self._routers:
                 self._route(mac)

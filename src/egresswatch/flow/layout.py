@@ -73,7 +73,7 @@ S_FIRST_B = 16384
 SHARD = np.dtype(
     [
         ("live", "i8"), ("used", "i8"), ("free", "i8"), ("second", "i8"), ("hint", "i8"),
-        ("created", "i8"), ("pad", "i8", (2,)),
+        ("created", "i8"), ("clock", "i8"), ("same", "i8"),  # flows created at the packet clock ``clock``
     ]
 )
 

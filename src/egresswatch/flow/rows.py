@@ -180,7 +180,11 @@ def create(
     isn = np.uint64(pkt["seq"]) if (pkt["meta"] >> _U8) & np.uint64(0xFF) == np.uint64(6) else _U0
     # how late it came: a capture that holds the same packets twice has the same first times and keys again
     late = np.uint64(pkt["clock"] - ts)
-    row["uid"] = mix(mix(mix(mix(h, np.uint64(vlan)), np.uint64(side)), isn), late)
+    h = mix(mix(mix(mix(h, np.uint64(vlan)), np.uint64(side)), isn), late)
+    # a key that ends and begins again within the same nanosecond (a reset and a SYN, a full table)
+    shards[s]["same"] = shards[s]["same"] + 1 if shards[s]["clock"] == pkt["clock"] else 0
+    shards[s]["clock"] = pkt["clock"]
+    row["uid"] = h if shards[s]["same"] == 0 else mix(h, np.uint64(shards[s]["same"]))
     insert(slots, s * size, size - 1, np.int64(pkt["hash"]), index)
     hang(heads, shards, s, rows, index, timeouts)
     tally[C_CREATED] += np.uint64(1)

@@ -189,7 +189,7 @@ def update(
         when = np.int64(ts[i])
         if index >= 0 and tcp_flags & (SYN | ACK) == SYN and is_closed(rows[index]):
             cursor[0] = end_row(slots, rows, heads, shards, s, index, END_END, clock, out, cursor[0])
-            index = np.int64(-1)
+            index, how = np.int64(-1), np.int64(0)
         if index < 0:
             if how == 2:
                 tally[C_CONTRADICTED] += np.uint64(1)

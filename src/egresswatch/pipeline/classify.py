@@ -43,9 +43,13 @@ class Classifier:
         self._classes: dict[tuple[object, ...], tuple[str, str]] = {}
 
     def classify(
-        self, host: str, remote: str, proto: int, port: int, crossing: bool, ts: int, info: FlowInfo | None
+        self, host: str, remote: str, proto: int, port: int, crossing: bool, ts: int, info: FlowInfo | None,
+        *, near: bool = True,
     ) -> Class:
-        """``host`` is the inside end; ``port`` the remote's; ``ts`` the flow's first packet."""
+        """``host`` is the inside end; ``port`` the remote's; ``ts`` the flow's first packet.
+
+        ``near`` False: the caller knows that no rule names the remote's network.
+        """
         asked = self._names.names(host, remote, ts) if crossing else ()
         names: tuple[tuple[str, str], ...] = ()
         if info is not None and info.server_name:
@@ -54,7 +58,7 @@ class Classifier:
             names += ((asked[0], "dns"),)
         texts = tuple(dict.fromkeys((*(name for name, _ in names), *asked)))
         protocols, rules = self._protocols(info)
-        rules += self._rules_of(texts, remote)
+        rules += self._rules_of(texts, remote if near and self._tables.nets else "")
         rules = tuple(dict.fromkeys(rules)) if len(rules) > 1 else rules
         key = (tuple(rule.id for rule in rules), protocols, proto, port, crossing)
         found = self._classes.get(key)
@@ -89,12 +93,15 @@ class Classifier:
         return protocols, rules
 
     def _rules_of(self, names: Sequence[str], remote: str) -> tuple[Rule, ...]:
-        key = (*names, remote if self._tables.nets else "")
+        if not names and not remote:
+            return ()
+        key = (*names, remote)
         found = self._rules.get(key)
         if found is None:
             if len(self._rules) >= _CACHE:
                 self._rules.clear()
             hits = [rule for name in names for rule in self._tables.domain(name)]
-            hits += self._tables.address(remote)
+            if remote:
+                hits += self._tables.address(remote)
             found = self._rules[key] = tuple(dict.fromkeys(hits))
         return found

@@ -15,6 +15,7 @@ from egresswatch.pipeline.notes import Addresses
 from egresswatch.records import Array
 
 _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", np.uint8)  # Crockford's base 32
+_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 PROTOCOLS = {
     1: "icmp", 2: "igmp", 4: "ipip", 6: "tcp", 17: "udp", 33: "dccp", 41: "ipv6", 47: "gre", 50: "esp",
     51: "ah", 58: "ipv6-icmp", 89: "ospf", 103: "pim", 112: "vrrp", 132: "sctp", 136: "udplite",
@@ -41,9 +42,14 @@ def proto_name(number: int) -> str:
     return PROTOCOLS.get(number, str(number))
 
 
-def mac_text(mac: int) -> str:
-    """``d4:b7:61:6f:c4:99``; empty for none."""
-    return ":".join(f"{mac:012x}"[k : k + 2] for k in range(0, 12, 2)) if mac else ""
+def macs(values: Array) -> Array:
+    """``d4:b7:61:6f:c4:99`` of a uint64 column, as fixed-width bytes; empty for none."""
+    out = np.full((len(values), 17), ord(":"), np.uint8)
+    for k in range(12):
+        digit = (values >> np.uint64(44 - 4 * k) & np.uint64(15)).astype(np.intp)
+        out[:, k + k // 2] = _HEX[digit]
+    out[values == 0] = 0
+    return out.reshape(-1).view("S17")
 
 
 class Ends:

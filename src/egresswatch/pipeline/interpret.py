@@ -119,7 +119,10 @@ class Interpreter:
 
     def _host(self, note: Note) -> None:
         addr = self._addresses.of(note, note.side)
-        asset = self._register.observe(note.src_mac, addr, note.vlan, note.ts)
+        ours = note.class_ab & 15 if note.side else note.class_ab >> 4
+        asset = self._register.observe(
+            note.src_mac, addr, note.vlan, note.ts, "inside" if ours == _INSIDE else "outside"
+        )
         if asset is not None:
             if asset.monitored:
                 self._watched.add(note.b_lo if note.side else note.a_lo)

@@ -28,6 +28,7 @@ from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.interpret import Interpreter
 from egresswatch.pipeline.rows import Rows
+from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Parser
 from egresswatch.result import AssetLine, ReplayOptions, ReplayResult
 from egresswatch.rules import load_tables
@@ -72,7 +73,9 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
     options.stop.on_stop(source.stop)
     alerts: list[Alert] = []
     with _outputs(options) as writers:
-        rows = Rows(settings, site, register, classifier, geo, writers.flows, writers.sightings)
+        rows = Rows(
+            settings, site, register, classifier, geo, Networks(tables), writers.flows, writers.sightings
+        )
 
         def emit(alert: Alert) -> None:
             alerts.append(alert)

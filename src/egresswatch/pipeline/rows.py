@@ -22,6 +22,7 @@ from egresswatch.pipeline import columns
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.notes import Addresses
 from egresswatch.pipeline.perimeter import directions
+from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Direction, EndReason, FlowInfo, Outcome
 from egresswatch.rules.site import Site
 from egresswatch.sinks.parquet import Coded, FlowWriter, SightingWriter
@@ -29,6 +30,8 @@ from egresswatch.sinks.parquet import Coded, FlowWriter, SightingWriter
 _END = [EndReason(k).name if k else "" for k in range(6)]
 _OUTCOME = [Outcome(k).name if k else "" for k in range(5)]
 _INSIDE = 1
+_BLOCK = 1 << 16
+"""Rows judged at a time: bounds the memory that their texts take."""
 
 
 class HeldSighting(NamedTuple):
@@ -62,7 +65,7 @@ class Rows:
 
     def __init__(
         self, settings: Settings, site: Site, register: Register, classifier: Classifier, geo: Geo,
-        flows: FlowWriter | None, sightings: SightingWriter | None,
+        networks: Networks, flows: FlowWriter | None, sightings: SightingWriter | None,
     ) -> None:
         self._site, self._register, self._classifier, self._geo = site, register, classifier, geo
         self._flows, self._sightings_out = flows, sightings
@@ -72,6 +75,7 @@ class Rows:
         self._sightings: list[HeldSighting] = []
         self._infos: dict[int, FlowInfo] = {}
         self._addresses = Addresses()
+        self._networks = networks
         self.verdicts: dict[str, int] = {}
         self.missed = 0
         self.seen_bytes = 0
@@ -110,9 +114,10 @@ class Rows:
         """Judge and write everything held. ``live``: flows whose infos must be kept."""
         if self._records:
             rows = np.concatenate(self._records)
-            rows = rows[np.lexsort((rows["seq"], rows["uid"], rows["ts"]))]
-            self._write(rows)
-        self._records, self._count = [], 0
+            self._records, self._count = [], 0
+            order = np.lexsort((rows["seq"], rows["uid"], rows["ts"]))
+            for start in range(0, len(rows), _BLOCK):
+                self._write(rows[order[start : start + _BLOCK]])
         self._infos = {flow: self._infos[flow] for flow in sorted(live or ()) if flow in self._infos}
         if self._sightings and self._sightings_out is not None:
             held = sorted(self._sightings, key=lambda s: (s.ts, s.frame))
@@ -155,8 +160,8 @@ class Rows:
             "proto": Coded(protos, proto_codes),
             "orig_pkts": rows["orig_pkts"], "resp_pkts": rows["resp_pkts"],
             "orig_ip_bytes": rows["orig_ip_bytes"], "resp_ip_bytes": rows["resp_ip_bytes"],
-            "orig_l2_addr": Coded(*columns.coded(rows["orig_mac"], columns.mac_text)),
-            "resp_l2_addr": Coded(*columns.coded(rows["resp_mac"], columns.mac_text)),
+            "orig_l2_addr": columns.macs(rows["orig_mac"]),
+            "resp_l2_addr": columns.macs(rows["resp_mac"]),
             "orig_tcp_flags": rows["orig_flags"], "resp_tcp_flags": rows["resp_flags"],
             "orig_missed_bytes": rows["orig_missed"], "resp_missed_bytes": rows["resp_missed"],
             "end_reason": Coded(_END, rows["end"].astype(np.int32)),
@@ -209,6 +214,7 @@ class Rows:
                 "orig_class", "resp_class", "orig_p", "resp_p", "proto", "ts_flow", "vlan", "vlan_tags"
             )
         }
+        near = self._networks.near(rows["orig_lo"], rows["resp_lo"], rows["ver"] == 6).tolist()
         orig_text, resp_text = ends.orig.tolist(), ends.resp.tolist()
         orig_asset, resp_asset = orig_codes.tolist(), resp_codes.tolist()
         found: dict[Judged, int] = {}
@@ -227,16 +233,18 @@ class Rows:
                 one = self._judgement(
                     ends.texts[host], ends.texts[remote], fields["proto"][k], port, crossing,
                     fields["ts_flow"][k], info, asset,
-                    fields["vlan"][k] if fields["vlan_tags"][k] else None,
+                    fields["vlan"][k] if fields["vlan_tags"][k] else None, near[k],
                 )
             codes[k] = found.setdefault(one, len(found))
         return list(found), codes
 
     def _judgement(
         self, host: str, remote: str, proto: int, port: int, crossing: bool, ts: int,
-        info: FlowInfo | None, asset: Asset | None, vlan: int | None,
+        info: FlowInfo | None, asset: Asset | None, vlan: int | None, near: bool,
     ) -> Judged:
-        what = self._classifier.classify(host, remote, proto, port, crossing, ts, info)
+        what = self._classifier.classify(
+            host, remote, proto, port, crossing, ts, info, near=near
+        )
         answer = "silent"
         if asset is not None and self._site.given:
             zone = self._site.zone_of(host, asset.vlan if asset.vlan is not None else vlan)

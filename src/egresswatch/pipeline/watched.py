@@ -22,13 +22,10 @@ _LOW = 0xFFFF_FFFF_FFFF_FFFF
 _MAPPED = 0xFFFF << 32
 
 
-class Watched:
-    """Addresses and networks of interest."""
+class Networks:
+    """The networks that rules name, for whole columns of addresses."""
 
     def __init__(self, tables: MatchTables) -> None:
-        self._low: set[int] = set()
-        self._sorted = np.zeros(0, np.uint64)
-        self._all = False
         self._v6 = bool(tables.nets.get(6))
         spans = []
         for length, table in tables.nets.get(4, ()):
@@ -36,6 +33,24 @@ class Watched:
                 first = number << (32 - length)
                 spans.append((_MAPPED | first, _MAPPED | first + (1 << (32 - length)) - 1))
         self._spans = [(np.uint64(first), np.uint64(last)) for first, last in sorted(spans)]
+
+    def near(self, one: Array, other: Array, v6: Array) -> Array:
+        """Mask: does one of the two low words lie in a network that a rule names? (IPv6: may it?)"""
+        hit = v6 & self._v6
+        for low in (one, other):
+            for first, last in self._spans:
+                hit |= (low >= first) & (low <= last) & ~v6
+        return hit
+
+
+class Watched:
+    """Addresses and networks of interest."""
+
+    def __init__(self, tables: MatchTables) -> None:
+        self._networks = Networks(tables)
+        self._low: set[int] = set()
+        self._sorted = np.zeros(0, np.uint64)
+        self._all = False
 
     def add(self, *low_words: int) -> None:
         """Look at flows of these addresses from now on."""
@@ -68,14 +83,8 @@ class Watched:
 
     def near(self, rows: Array) -> Array:
         """Mask of NOTE rows of which an end lies in a network that a rule names."""
-        hit = np.zeros(len(rows), bool)
         v6 = rows["meta"] & np.uint64(KEY_V6) != 0
-        for end in ("a_lo", "b_lo"):
-            for first, last in self._spans:
-                hit |= (rows[end] >= first) & (rows[end] <= last) & ~v6
-        if self._v6:
-            hit |= v6
-        return hit
+        return self._networks.near(rows["a_lo"], rows["b_lo"], v6)
 
 
 def low_word(addr: str) -> int:

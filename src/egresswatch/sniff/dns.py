@@ -9,6 +9,7 @@ read by ``dnswire``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from egresswatch.records import Item, Message, Verdict
@@ -27,7 +28,8 @@ _RCODES = {
 }
 # Updates (5) and stateful operations (6) carry no question in their first section.
 _OPCODES = (0, 1, 2, 4)
-_STATED = (dnswire.A, dnswire.AAAA, dnswire.CNAME, dnswire.HTTPS, dnswire.SVCB)
+_STATED = frozenset((dnswire.A, dnswire.AAAA, dnswire.CNAME, dnswire.HTTPS, dnswire.SVCB))
+_ASKED = {kind: f"type={type_name(kind)}" for kind in _STATED}
 
 
 class DnsAnswer(NamedTuple):
@@ -81,6 +83,10 @@ def parse_mdns(m: Message) -> tuple[Item, ...] | None:
 
 
 def _unicast(payload: bytes) -> tuple[Item, ...] | None:
+    asked = dnswire.plain_question(payload)
+    if asked is not None:
+        name, kind = asked
+        return (Item("dns_query", name, _ASKED.get(kind) or f"type={type_name(kind)}"),)
     packet = dnswire.read(payload)
     if packet is None:
         return None
@@ -88,24 +94,21 @@ def _unicast(payload: bytes) -> tuple[Item, ...] | None:
         return ()
     if packet.response:
         return _answers(packet)
-    return tuple(
-        Item("dns_query", question.name, f"type={type_name(question.type)}")
-        for question in packet.questions
-    )
+    return tuple(Item("dns_query", name, f"type={type_name(kind)}") for name, kind in packet.questions)
 
 
 def _answers(packet: Packet) -> tuple[Item, ...]:
     """One item per address or alias of the answer; one that says why when there is none."""
     items: list[Item] = []
     told = [record for record in packet.answers if record.type in _STATED and record.text]
-    for question in packet.questions:
+    for name, kind in packet.questions:
         if not told:
-            items.append(Item("dns_answer", question.name, _nothing(packet, question.type)))
+            items.append(Item("dns_answer", name, _nothing(packet, kind)))
             continue
-        facts: DnsAnswer | None = _facts(question.name, packet.answers)
+        facts: DnsAnswer | None = _facts(name, packet.answers)
         for record in told[: MAX_ITEMS - len(items)]:
             detail = f"{type_name(record.type)} {record.text} ttl={record.ttl}"
-            items.append(Item("dns_answer", question.name, detail, facts))
+            items.append(Item("dns_answer", name, detail, facts))
             facts = None
     return tuple(items)
 
@@ -124,6 +127,11 @@ def _facts(name: str, answers: tuple[Record, ...]) -> DnsAnswer | None:
 
     Only records whose owner lies on the chain count: anything else was not asked.
     """
+    if len(answers) == 1:
+        only = answers[0]
+        if only.addresses and only.name == name:
+            return DnsAnswer(name, (name,), _once(only.addresses), only.ttl)
+        return None
     aliases = {record.name: record for record in answers if record.type == dnswire.CNAME and record.text}
     names = [name]
     ttls: list[int] = []
@@ -138,4 +146,9 @@ def _facts(name: str, answers: tuple[Record, ...]) -> DnsAnswer | None:
             ttls.append(record.ttl)
     if not addresses:
         return None
-    return DnsAnswer(name, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(addresses)), min(ttls))
+    return DnsAnswer(name, _once(names), _once(addresses), min(ttls))
+
+
+def _once(texts: Sequence[str]) -> tuple[str, ...]:
+    """Without repetitions, in order."""
+    return tuple(texts if len(texts) == 1 else dict.fromkeys(texts))

@@ -8,6 +8,7 @@ must point before the name it stands in, so every jump goes back and reading alw
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -31,7 +32,15 @@ _TYPES = {
     AAAA: "AAAA", SRV: "SRV", 35: "NAPTR", 39: "DNAME", 41: "OPT", 43: "DS", 46: "RRSIG", 47: "NSEC",
     48: "DNSKEY", SVCB: "SVCB", HTTPS: "HTTPS", 251: "IXFR", 252: "AXFR", 255: "ANY",
 }
-_FIXED = struct.Struct(">HHIH")
+_HEAD = struct.Struct(">2x5H").unpack_from
+_FIXED = struct.Struct(">HHIH").unpack_from
+_DOT = 0x2E
+_POINTER = 0xC000
+_TO_FIRST = _POINTER | HEADER
+"""A pointer to the first name of the message: what most records begin with."""
+_ONE_ASKED = b"\0\1\0\0"
+"""Counts of questions and answers."""
+_KNOWN_NAMES, _KNOWN_ADDRESSES = 4096, 1024
 _IPV4_HINT, _IPV6_HINT = 4, 6
 
 
@@ -69,7 +78,18 @@ class _BrokenError(Exception):
 
 def type_name(number: int) -> str:
     """``A`` for 1; ``TYPE1234`` for what has no name here (RFC 3597 §5)."""
-    return _TYPES.get(number, f"TYPE{number}")
+    return _TYPES.get(number) or f"TYPE{number}"
+
+
+def plain_question(payload: bytes) -> tuple[str, int] | None:
+    """Name and type of a standard query that asks one thing; None: ``read`` has to look."""
+    if len(payload) < HEADER + 5 or payload[2] & 0xF8 or payload[4:8] != _ONE_ASKED:
+        return None
+    zero = payload.find(0, HEADER, HEADER + MAX_NAME)
+    if zero < 0 or zero + 4 >= len(payload):
+        return None
+    name = _plain(payload[HEADER : zero + 1], True)
+    return (name, payload[zero + 1] << 8 | payload[zero + 2]) if name else None
 
 
 def read(payload: bytes, *, local: bool = False) -> Packet | None:
@@ -80,22 +100,30 @@ def read(payload: bytes, *, local: bool = False) -> Packet | None:
     """
     if len(payload) < HEADER:
         return None
-    _, flags, questions, answers, authority, additional = struct.unpack_from(">6H", payload)
+    flags, questions, answers, authority, additional = _HEAD(payload)
     if local:
         answers += authority + additional
+    fold = not local
     asked: list[Question] = []
     told: list[Record] = []
     cut = bool(flags & 0x0200)
     at = HEADER
+    zero = payload.find(0, at, at + MAX_NAME)
+    first = _plain(payload[at : zero + 1], fold) if zero >= 0 else ""
     try:
         for _ in range(min(questions, MAX_QUESTIONS)):
-            question, at = _question(payload, at, fold=not local)
-            asked.append(question)
+            if first and at == HEADER:
+                name, at = first, zero + 1
+            else:
+                name, at = _name(payload, at, fold)
+            if at + 4 > len(payload):
+                raise _BrokenError
+            asked.append(Question(name, payload[at] << 8 | payload[at + 1]))
+            at += 4
         if questions > MAX_QUESTIONS:
             raise _BrokenError
-        for _ in range(min(answers, MAX_RECORDS)):
-            record, at = _record(payload, at, fold=not local)
-            told.append(record)
+        if answers:
+            _records(payload, at, min(answers, MAX_RECORDS), first, fold, told)
     except _BrokenError:
         if not asked and not told:
             return None
@@ -103,43 +131,49 @@ def read(payload: bytes, *, local: bool = False) -> Packet | None:
     return Packet(flags >= 0x8000, flags >> 11 & 0xF, flags & 0xF, cut, tuple(asked), tuple(told))
 
 
-def _question(payload: bytes, at: int, *, fold: bool) -> tuple[Question, int]:
-    name, at = _name(payload, at, fold=fold)
-    if at + 4 > len(payload):
-        raise _BrokenError
-    return Question(name, payload[at] << 8 | payload[at + 1]), at + 4
+def _records(payload: bytes, at: int, count: int, first: str, fold: bool, told: list[Record]) -> None:
+    """``count`` records from ``at`` on, appended to ``told`` while they are sound.
+
+    ``first`` is the message's first name when no pointer is in it.
+    """
+    size = len(payload)
+    for _ in range(count):
+        if first and at + 2 <= size and payload[at] << 8 | payload[at + 1] == _TO_FIRST:
+            name = first
+            at += 2
+        else:
+            name, at = _name(payload, at, fold)
+        if at + 10 > size:
+            raise _BrokenError
+        kind, _, ttl, length = _FIXED(payload, at)
+        at += 10
+        end = at + length
+        if end > size:
+            raise _BrokenError
+        if ttl >= 1 << 31:  # RFC 2181 §8
+            ttl = 0
+        addresses: tuple[str, ...] = ()
+        try:
+            if kind == A and length == 4:
+                text = ipv4(payload[at:end])
+                addresses = (text,)
+            else:
+                text, addresses = _data(payload, at, end, kind, fold)
+        except _BrokenError:
+            text = ""
+        told.append(Record(name, kind, ttl, text, addresses))
+        at = end
 
 
-def _record(payload: bytes, at: int, *, fold: bool) -> tuple[Record, int]:
-    name, at = _name(payload, at, fold=fold)
-    if at + 10 > len(payload):
-        raise _BrokenError
-    kind, _, ttl, length = _FIXED.unpack_from(payload, at)
-    at += 10
-    end = at + length
-    if end > len(payload):
-        raise _BrokenError
-    if ttl >= 1 << 31:  # RFC 2181 §8
-        ttl = 0
-    try:
-        text, addresses = _data(payload, at, end, kind, fold=fold)
-    except _BrokenError:
-        text, addresses = "", ()
-    return Record(name, kind, ttl, text, addresses), end
-
-
-def _data(payload: bytes, at: int, end: int, kind: int, *, fold: bool) -> tuple[str, tuple[str, ...]]:
+def _data(payload: bytes, at: int, end: int, kind: int, fold: bool) -> tuple[str, tuple[str, ...]]:
     """Text and addresses of a record's data; what is after a name inside it is not looked at."""
-    if kind == A and end - at == 4:
-        address = ipv4(payload[at:end])
-        return address, (address,)
     if kind == AAAA and end - at == 16:
         address = ipv6(payload[at:end])
         return address, (address,)
     if kind in (CNAME, NS, PTR, 39) and end > at:
-        return _name(payload, at, fold=fold)[0], ()
+        return _name(payload, at, fold)[0], ()
     if kind == SRV and end - at > 6:
-        return f"{_name(payload, at + 6, fold=fold)[0]}:{payload[at + 4] << 8 | payload[at + 5]}", ()
+        return f"{_name(payload, at + 6, fold)[0]}:{payload[at + 4] << 8 | payload[at + 5]}", ()
     if kind in (SVCB, HTTPS) and end - at > 2:
         return _service(payload, at + 2, end)
     if kind == TXT:
@@ -149,7 +183,7 @@ def _data(payload: bytes, at: int, end: int, kind: int, *, fold: bool) -> tuple[
 
 def _service(payload: bytes, at: int, end: int) -> tuple[str, tuple[str, ...]]:
     """Target and address hints (RFC 9460 §2.2, §7.3)."""
-    target, at = _name(payload, at, fold=True)
+    target, at = _name(payload, at, True)
     addresses: list[str] = []
     while at + 4 <= end:
         key, length = payload[at] << 8 | payload[at + 1], payload[at + 2] << 8 | payload[at + 3]
@@ -172,8 +206,13 @@ def _strings(payload: bytes, at: int, end: int) -> str:
     return printable(b" ".join(parts))
 
 
-def _name(payload: bytes, at: int, *, fold: bool) -> tuple[str, int]:
+def _name(payload: bytes, at: int, fold: bool) -> tuple[str, int]:
     """The name at ``at`` without its last dot, and where what follows it begins."""
+    zero = payload.find(0, at, at + MAX_NAME)
+    if zero >= 0:
+        name = _plain(payload[at : zero + 1], fold)
+        if name:
+            return name, zero + 1
     labels: list[bytes] = []
     size = 1
     jumps = 0
@@ -203,15 +242,38 @@ def _name(payload: bytes, at: int, *, fold: bool) -> tuple[str, int]:
             barrier = at
         else:
             raise _BrokenError
-    if after < 0:
-        after = at + 1
+    return _joined(labels, fold), after if after >= 0 else at + 1
+
+
+@lru_cache(maxsize=_KNOWN_NAMES)
+def _plain(raw: bytes, fold: bool) -> str:
+    """A name of which ``raw`` is all: labels and the zero behind them. Empty when it is not that.
+
+    ``raw`` ends with its first zero byte and is no longer than a name may be. The same names are asked
+    for all day, so they are remembered.
+    """
+    text = bytearray(raw)
+    at, count, last = 0, 0, len(raw) - 1
+    while at < last:
+        length = raw[at]
+        if length >= 0x40:
+            return ""
+        text[at] = _DOT
+        at += length + 1
+        count += 1
+    if at != last or not count or text.count(_DOT, 1, last) >= count:
+        return ""  # also the root and labels with dots, which are rare
+    return printable(bytes(text[1:last].lower() if fold else text[1:last]), NAME_TEXT)
+
+
+def _joined(labels: list[bytes], fold: bool) -> str:
     if not labels:
-        return ROOT, after
+        return ROOT
     raw = b".".join(labels)
     if raw.count(b".") >= len(labels):
         # A dot inside a label is not a separator: told apart as RFC 1035 §5.1 writes it.
         raw = b".".join(label.replace(b".", b"\\.") for label in labels)
-    return printable(raw.lower() if fold else raw, NAME_TEXT), after
+    return printable(raw.lower() if fold else raw, NAME_TEXT)
 
 
 def ipv4(raw: bytes) -> str:
@@ -219,6 +281,7 @@ def ipv4(raw: bytes) -> str:
     return f"{raw[0]}.{raw[1]}.{raw[2]}.{raw[3]}"
 
 
+@lru_cache(maxsize=_KNOWN_ADDRESSES)
 def ipv6(raw: bytes) -> str:
     """Canonical text of sixteen bytes (RFC 5952)."""
     return str(IPv6Address(raw))

@@ -15,18 +15,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import Final, TypeVar
 
 from egresswatch.records import RECOGNISER_BASE, Array, FlowInfo, Item, Message, Parser, Verdict
 from egresswatch.sniff import facts, probes
 from egresswatch.sniff.defrag import Defrag
 from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, STREAMS, Connection, Parsed
-from egresswatch.sniff.reassembly import Segment, Stream, repeats
+from egresswatch.sniff.reassembly import Stream, repeats
 
 R = TypeVar("R")
 
-_FAILED: Final[Parsed] = (Verdict.NOT_MINE, (), 0)
+# plain names: to look a member up in its class costs more than to compare it
+_MATCH, _NEED_MORE, _NOT_MINE = Verdict.MATCH, Verdict.NEED_MORE, Verdict.NOT_MINE
+_NONE, _FRAGMENT, _TLS = int(Parser.NONE), int(Parser.FRAGMENT), int(Parser.TLS)
+_FAILED: Final[Parsed] = (_NOT_MINE, (), 0)
 _FRAGMENTS_LOST: Final = ("refused", "shed", "timeouts")
 _TCP = 6
 _SIDES: Final = (0, 1)
@@ -87,15 +89,16 @@ class Engine:
 
     def feed(self, m: Message) -> list[Item]:
         """Everything that this packet completes, in the order of the wire."""
-        if m.parser >= RECOGNISER_BASE:
+        parser = m.parser
+        if parser >= RECOGNISER_BASE:
             return self._recognised(m)
-        if m.parser == Parser.NONE:
+        if parser == _NONE:
             return []
-        if m.parser == Parser.FRAGMENT:
+        if parser == _FRAGMENT:
             return self._fragment(m)
         if m.proto == _TCP:
             return self._segment(m)
-        if m.parser in CONNECTIONS:
+        if parser in CONNECTIONS:
             return self._handshake(m)
         return self._datagram(m)
 
@@ -134,9 +137,10 @@ class Engine:
         return [item for parser in wanted for item in self.feed(whole._replace(parser=parser, start=True))]
 
     def _datagram(self, m: Message) -> list[Item]:
-        parse = DATAGRAMS.get(m.parser)
+        parser = m.parser
+        parse = DATAGRAMS.get(parser)
         found = self._guard(parse, m, None) if parse else None
-        return [] if found is None else self._learn(m, m.parser, found)
+        return [] if found is None else self._learn(m, parser, found)
 
     def _handshake(self, m: Message) -> list[Item]:
         reading = self._readings.get(m.flow)
@@ -158,31 +162,33 @@ class Engine:
         return [] if found is None else self._learn(m, m.parser, found)
 
     def _segment(self, m: Message) -> list[Item]:
-        if m.start and m.parser not in STREAMS:
+        start, flow = m.start, m.flow
+        if start and m.parser not in STREAMS:
             return self._datagram(m)
-        reading = self._readings.get(m.flow)
+        reading = self._readings.get(flow)
         if reading is None:
-            if m.flow in self._done and (not m.start or self._repeated(m)):
+            if flow in self._done and (not start or self._repeated(m)):
                 return []
             reading = self._open(m)
             if reading is None:
                 return []
-        if m.start:
-            self._waiting.pop(m.flow, None)
-        stream = reading.streams[m.side]
+        if start and self._waiting:
+            self._waiting.pop(flow, None)
+        side = m.side
+        stream = reading.streams[side]
         if stream is None:
-            stream = reading.streams[m.side] = Stream()
+            stream = reading.streams[side] = Stream()
         before = stream.held
-        items: list[Item] = []
-        if stream.add(Segment(m.seq, m.payload, m.length, m.start, m.parser)):
-            items = self._read(reading, stream, m)
-        self._held += stream.held - before
-        if stream.held > self._side_bytes or self._held > _MAX_BYTES:
-            self._shed["bytes"] += 1
-            self._held -= stream.held
-            stream.drop()
-        if stream.parser == Parser.TLS and _spoken(reading):
-            self._finish(m.flow)
+        items = self._read(reading, stream, m) if stream.add(m) else []
+        held = stream.held
+        if held != before:
+            self._held += held - before
+            if held > self._side_bytes or self._held > _MAX_BYTES:
+                self._shed["bytes"] += 1
+                self._held -= held
+                stream.drop()
+        if stream.idle and stream.parser == _TLS and _spoken(reading):
+            self._finish(flow)
         return items
 
     # --- reading --------------------------------------------------------------------------------
@@ -190,23 +196,27 @@ class Engine:
         """Messages from the front of a stream until it has no whole one left."""
         items: list[Item] = []
         # a parser sees from the message whether more bytes can come: true of the stream, not of this packet
-        m = m._replace(length=len(m.payload) + stream.cut)
+        if (len(m.payload) < m.length) is not stream.cut:
+            m = m._replace(length=len(m.payload) + stream.cut)
         while stream.buffer:
-            verdict, found, used = self._guard(
-                partial(STREAMS[stream.parser], bytes(stream.buffer)), m, _FAILED
-            )
-            if verdict is Verdict.MATCH:
+            try:
+                verdict, found, used = STREAMS[stream.parser](stream.buffer, m)
+            except Exception:  # noqa: BLE001 - as in _guard
+                self._shed["parser_errors"] += 1
+                verdict, found, used = _FAILED
+            if verdict is _MATCH:
                 reading.matched[m.side] = True
                 items += self._learn(m, stream.parser, found)
-            elif verdict is Verdict.NEED_MORE and not stream.cut:
+                if used > 0:
+                    stream.consume(used)
+                    continue
+            elif verdict is _NEED_MORE and not stream.cut:
                 break
-            if verdict is Verdict.NOT_MINE and stream.parser != Parser.TLS and _HELLO.match(stream.buffer):
-                stream.parser = int(Parser.TLS)  # within a proxy's connection (RFC 9110 §9.3.6)
+            elif verdict is _NOT_MINE and stream.parser != _TLS and _HELLO.match(stream.buffer):
+                stream.parser = _TLS  # within a proxy's connection (RFC 9110 §9.3.6)
                 continue
-            if verdict is not Verdict.MATCH or used <= 0:
-                stream.drop()
-                break
-            stream.consume(used)
+            stream.drop()
+            break
         if stream.cut:
             stream.drop()
         return items
@@ -219,7 +229,7 @@ class Engine:
             return otherwise
 
     def _learn(self, m: Message, parser: int, items: tuple[Item, ...]) -> list[Item]:
-        info = self._info(m)
+        info = self._infos.get(m.flow) or self._info(m)
         if info is not None:
             facts.add(info, m, parser, items)
         return list(items)
@@ -276,13 +286,14 @@ class Engine:
 
     def _release(self, flow: int) -> None:
         """Give back what reading a flow holds; what is known of it stays."""
-        self._waiting.pop(flow, None)
+        if self._waiting:
+            self._waiting.pop(flow, None)
         reading = self._readings.pop(flow, None)
-        if reading is not None:
+        if reading is not None and self._held:
             self._held -= reading.held
 
 
 def _spoken(reading: _Reading) -> bool:
     """Have both sides shown their handshake and gone over to encryption?"""
-    both = zip(reading.streams, reading.matched, strict=True)
-    return all(stream is not None and stream.idle and matched for stream, matched in both)
+    one, other = reading.streams
+    return one is not None and other is not None and one.idle and other.idle and all(reading.matched)

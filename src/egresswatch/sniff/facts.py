@@ -23,13 +23,14 @@ def add(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> Non
         llmnr = parser == Parser.MDNS and _LLMNR_PORT in (m.sport, m.dport)
         info.service = "llmnr" if llmnr else SERVICES[parser]
     for item in items:
-        if item.kind == "ja4" and not info.ja4:
-            info.ja4 = item.value
-        source, rank = _NAME_SOURCES.get(item.kind, ("none", 0))
-        if rank > _NAME_RANK.get(info.server_name_source, 0):
-            name = _host(item.value) if source == "http" else item.value
-            if name:
-                info.server_name, info.server_name_source = name, source
+        if item.kind == "ja4":
+            info.ja4 = info.ja4 or item.value
+        elif item.kind in _NAME_SOURCES:
+            source, rank = _NAME_SOURCES[item.kind]
+            if rank > _NAME_RANK.get(info.server_name_source, 0):
+                name = _host(item.value) if source == "http" else item.value
+                if name:
+                    info.server_name, info.server_name_source = name, source
 
 
 def _host(value: str) -> str:

@@ -52,6 +52,13 @@ def read(buf: bytes, *, final: bool) -> Head | None:
     lines = buf[:end].split(b"\n", MAX_FIELDS)[:MAX_FIELDS]
     fields: dict[bytes, bytes] = {}
     last = b""
+    if buf.find(b"\n ", 0, end) < 0 and buf.find(b"\n\t", 0, end) < 0:  # no folded lines
+        for line in lines[1:]:
+            name, colon, value = line.partition(b":")
+            if colon:
+                fields.setdefault(name.strip().lower(), value.strip())
+        fields.pop(b"", None)
+        return Head(lines[0].rstrip(b"\r"), fields, end, complete)
     for line in lines[1:]:
         if line[:1] in (b" ", b"\t"):
             if last and len(fields[last]) < MAX_START:

@@ -25,17 +25,17 @@ _BEGIN = re.compile(rb"[A-Z][A-Z\-_]{0,23}(?: |\Z)|HTTP(?:/|\Z)")
 
 def parse(buf: bytes, m: Message) -> Parsed:
     """One request or response at the start of ``buf``."""
-    if _BEGIN.match(buf) is None:
-        return _NOT_MINE if buf else _NEED_MORE
     final = headers.cut(m)
     line = headers.start_line(buf)
     if line is None:
+        if _BEGIN.match(buf) is None:
+            return _NOT_MINE if buf else _NEED_MORE
         return _NOT_MINE if final or len(buf) >= headers.MAX_START else _NEED_MORE
     # Targets with blanks in them are sent by devices, so the version is what stands last.
     method, _, rest = line.partition(b" ")
     target, _, version = rest.rstrip().rpartition(b" ")
-    request = bool(_METHOD.fullmatch(method) and target and _VERSION.fullmatch(version))
-    status = _STATUS.fullmatch(line)
+    request = target and _METHOD.fullmatch(method) and _VERSION.fullmatch(version)
+    status = None if request else _STATUS.fullmatch(line)
     if not request and status is None:
         return _NOT_MINE
     head = headers.read(buf, final=final)
@@ -52,7 +52,7 @@ def parse(buf: bytes, m: Message) -> Parsed:
 
 
 def _request(head: headers.Head, method: bytes, target: bytes) -> tuple[Item, ...]:
-    detail = f"{printable(method)} {path_only(target)}"
+    detail = f"{method.decode()} {path_only(target)}"
     items: list[Item] = []
     host = head.get(b"host")
     if host:

@@ -8,13 +8,17 @@
 
 GREASE values (RFC 8701) count nowhere. An ALPN whose first or last byte is not a letter or digit shows the
 first and last digit of its hexadecimal form.
+
+Clients of one kind offer the same: the hash of each list is remembered, for a bounded number of lists. The
+extensions are remembered in sorted order, because browsers shuffle them and put in GREASE at random.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Protocol
+from functools import lru_cache
+from typing import Final, Protocol
 
 _VERSIONS = {
     0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2",
@@ -23,6 +27,10 @@ _VERSIONS = {
 _GREASE = frozenset(0x0A0A + 0x1010 * k for k in range(16))
 _NOTHING = "000000000000"
 _SERVER_NAME, _ALPN = 0x0000, 0x0010
+_KEPT: Final = 1024
+"""Lists remembered of each sort."""
+_SHORT: Final = 128
+"""Numbers in a list that is worth it: more are sent by nobody but an attacker."""
 _ALNUM = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
@@ -45,29 +53,37 @@ class Offer(Protocol):
 
 def fingerprint(hello: Offer, transport: str) -> str:
     """JA4 of a whole ClientHello; ``transport``: ``t`` (TCP), ``q`` (QUIC) or ``d`` (DTLS)."""
-    ciphers = _real(hello.ciphers)
-    extensions = _real(hello.extensions)
-    name = "d" if _SERVER_NAME in extensions else "i"
-    first = (
-        f"{transport}{_version(hello, transport)}{name}"
-        f"{min(len(ciphers), 99):02d}{min(len(extensions), 99):02d}{_alpn(hello.alpn)}"
-    )
-    return f"{first}_{_hash(_hex(sorted(ciphers)))}_{_hash(_third(extensions, hello.signature_algorithms))}"
+    ciphers, signatures, offered = hello.ciphers, hello.signature_algorithms, hello.supported_versions
+    kinds = tuple(sorted(hello.extensions))
+    short = len(ciphers) <= _SHORT and len(kinds) <= _SHORT and len(signatures) <= _SHORT
+    second = (_known_ciphers if short else _ciphers)(ciphers)
+    third = (_known_extensions if short else _extensions)(kinds, signatures)
+    version = (_known_version if len(offered) <= _SHORT else _version)(hello.version, offered, transport)
+    return f"{transport}{version}{third[0]}{second[0]}{third[1]}{_alpn(hello.alpn)}_{second[1]}_{third[2]}"
 
 
-def _third(extensions: list[int], signature_algorithms: tuple[int, ...]) -> str:
-    kept = _hex(sorted(kind for kind in extensions if kind not in (_SERVER_NAME, _ALPN)))
+def _ciphers(ciphers: tuple[int, ...]) -> tuple[str, str]:
+    """Count and hash."""
+    real = _real(ciphers)
+    return f"{min(len(real), 99):02d}", _hash(_hex(sorted(real)))
+
+
+def _extensions(kinds: tuple[int, ...], signature_algorithms: tuple[int, ...]) -> tuple[str, str, str]:
+    """Whether there is a server name, count and hash; ``kinds`` are sorted."""
+    real = _real(kinds)
+    kept = _hex(kind for kind in real if kind not in (_SERVER_NAME, _ALPN))
     signatures = _hex(_real(signature_algorithms))
-    return f"{kept}_{signatures}" if signatures else kept
+    third = _hash(f"{kept}_{signatures}" if signatures else kept)
+    return "d" if _SERVER_NAME in real else "i", f"{min(len(real), 99):02d}", third
 
 
 def _real(numbers: Iterable[int]) -> list[int]:
     return [number for number in numbers if number not in _GREASE]
 
 
-def _version(hello: Offer, transport: str) -> str:
+def _version(legacy: int, supported: tuple[int, ...], transport: str) -> str:
     """The highest version offered; DTLS counts downwards (RFC 9147 §5.3)."""
-    offered = _real(hello.supported_versions) or [hello.version]
+    offered = _real(supported) or [legacy]
     return _VERSIONS.get(min(offered) if transport == "d" else max(offered), "00")
 
 
@@ -87,3 +103,8 @@ def _hex(numbers: Iterable[int]) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:12] if text else _NOTHING
+
+
+_known_ciphers = lru_cache(maxsize=_KEPT)(_ciphers)
+_known_extensions = lru_cache(maxsize=_KEPT)(_extensions)
+_known_version = lru_cache(maxsize=_KEPT)(_version)

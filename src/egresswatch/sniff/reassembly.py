@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from egresswatch.records import Message
+
 MAX_AHEAD = 24
 """Segments kept beyond a gap, per side."""
 MAX_AHEAD_BYTES = 32 << 10
@@ -47,13 +49,17 @@ class Segment(NamedTuple):
     parser: int
 
 
+Piece = Segment | Message
+"""A message of the packet path has all that a segment has."""
+
+
 class Stream:
     """One side of a connection; ``buffer`` is what is in order and not read yet."""
 
     __slots__ = ("_ahead", "_ahead_bytes", "_low", "base", "buffer", "cut", "idle", "next", "parser")
 
     def __init__(self) -> None:
-        self.buffer = bytearray()
+        self.buffer = b""
         self.parser = 0
         """Which parser reads; 0 before the first anchor."""
         self.cut = False
@@ -61,7 +67,7 @@ class Stream:
         self.idle = True
         """Nothing is read before the next anchor."""
         self.base = self.next = self._low = 0
-        self._ahead: list[Segment] = []
+        self._ahead: list[Piece] = []
         self._ahead_bytes = 0
 
     @property
@@ -69,7 +75,7 @@ class Stream:
         """Bytes of payload kept."""
         return len(self.buffer) + self._ahead_bytes
 
-    def add(self, segment: Segment) -> bool:
+    def add(self, segment: Piece) -> bool:
         """Take a segment; True when there is something new to read."""
         if self.parser == 0:
             return self._first(segment)
@@ -87,23 +93,30 @@ class Stream:
     def drop(self) -> None:
         """Read no more until the next anchor."""
         self.idle = True
-        self.buffer.clear()
-        self._forget_ahead()
+        self.buffer = b""
+        if self._ahead:
+            self._forget_ahead()
 
     def consume(self, count: int) -> None:
         """``count`` bytes at the beginning were read."""
-        del self.buffer[:count]
+        self.buffer = self.buffer[count:]
 
-    def _first(self, segment: Segment) -> bool:
+    def _first(self, segment: Piece) -> bool:
         if not segment.start:
             if not self._keep_pending(segment):
                 self._forget_ahead()
             return False
-        self.base = self.next = self._low = segment.seq
-        self._anchor(segment)
+        self.next = self._low = segment.seq
+        if self._ahead or segment.length <= 0:
+            self._anchor(segment)
+            return True
+        # nearly every stream begins so: its first segment is the buffer, without a copy
+        self.parser, self.base, self.idle = segment.parser, segment.seq, False
+        self.buffer, self.cut = segment.payload, len(segment.payload) < segment.length
+        self.next = (segment.seq + segment.length) & _MASK
         return True
 
-    def _begins(self, segment: Segment, gap: int) -> bool:
+    def _begins(self, segment: Piece, gap: int) -> bool:
         """Is this anchor a new beginning (and not a repetition, nor the next piece, nor just early)?"""
         if gap == 0:
             return self.idle or segment.parser != self.parser
@@ -113,7 +126,7 @@ class Stream:
             return gap < -_FAR or (late and not self.buffer)
         return self.idle or not self.buffer or segment.parser != self.parser
 
-    def _anchor(self, segment: Segment) -> None:
+    def _anchor(self, segment: Piece) -> None:
         gap = distance(segment.seq, self.next)
         if gap >= 0:
             self._low = self.next
@@ -123,19 +136,18 @@ class Stream:
         self._ahead, self._ahead_bytes = [], 0
         self.parser, self.base, self.next = segment.parser, segment.seq, segment.seq
         self.idle, self.cut = False, False
-        self.buffer.clear()
+        self.buffer = b""
         self._append(segment, 0)
         for other in kept:
             if distance(other.seq, self.next) >= 0:
                 self._keep_pending(other)
         self._close_gaps()
 
-    def _append(self, segment: Segment, skip: int) -> bool:
+    def _append(self, segment: Piece, skip: int) -> bool:
         """The part of a segment beyond ``next``; False when all of it is known already."""
         if skip >= segment.length or self.cut:
             return False
-        fresh = segment.payload[skip:]
-        self.buffer += fresh
+        self.buffer += segment.payload[skip:]
         self.next = (segment.seq + segment.length) & _MASK
         self.cut = len(segment.payload) < segment.length
         return True
@@ -150,7 +162,7 @@ class Stream:
             self._append(segment, -distance(segment.seq, self.next))
         return True
 
-    def _keep(self, segment: Segment) -> bool:
+    def _keep(self, segment: Piece) -> bool:
         """Beyond a gap. When no more can be kept, the gap is taken for lost."""
         if self.cut or self._keep_pending(segment):
             return False
@@ -161,14 +173,14 @@ class Stream:
         self._anchor(min(anchors, key=lambda s: distance(s.seq, self.next)))
         return True
 
-    def _keep_pending(self, segment: Segment) -> bool:
+    def _keep_pending(self, segment: Piece) -> bool:
         if len(self._ahead) >= MAX_AHEAD or self._ahead_bytes + len(segment.payload) > MAX_AHEAD_BYTES:
             return False
         self._ahead.append(segment)
         self._ahead_bytes += len(segment.payload)
         return True
 
-    def _seen(self, segment: Segment) -> None:
+    def _seen(self, segment: Piece) -> None:
         end = (segment.seq + segment.length) & _MASK
         if distance(end, self.next) > 0:
             self.next = end

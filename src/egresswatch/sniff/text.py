@@ -89,7 +89,9 @@ _SECRET = re.compile(
 
 def without_credentials(url: str) -> str:
     """A URL without user, password and the values of parameters that carry secrets."""
-    return _SECRET.sub(r"\1", _USERINFO.sub(r"\1", url))
+    if "@" in url:
+        url = _USERINFO.sub(r"\1", url)
+    return _SECRET.sub(r"\1", url) if "=" in url else url
 
 
 def url(raw: bytes, limit: int = TEXT_LIMIT) -> str:
@@ -99,7 +101,9 @@ def url(raw: bytes, limit: int = TEXT_LIMIT) -> str:
 
 def path_only(raw: bytes, limit: int = TEXT_LIMIT) -> str:
     """A request target without query, fragment and credentials."""
-    target = url(raw, len(raw) * 10)
-    for mark in "?#":
+    target = printable(raw, len(raw) * 10)
+    if "@" in target:
+        target = _USERINFO.sub(r"\1", target)
+    for mark in "?#":  # no secret reaches beyond one, so what stands behind needs no search
         target = target.partition(mark)[0]
-    return target[:limit]
+    return without_credentials(target)[:limit]

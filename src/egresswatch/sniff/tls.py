@@ -9,15 +9,23 @@ second ClientHello after a HelloRetryRequest stands behind one (RFC 8446 §D.4).
 
 from __future__ import annotations
 
+from struct import Struct
+from typing import Final
+
 from egresswatch.records import Item, Message, Verdict
 from egresswatch.sniff import certificate, headers, hello
 
 Parsed = tuple[Verdict, tuple[Item, ...], int]
 
+_MAJOR_VERSION = 3
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE = 20, 21, 22
+_CLEAR = frozenset((_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE))
 _CERTIFICATE = 11
 _KNOWN = frozenset((0, 1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 67))
 """Handshake message types (IANA); others mean that the record is encrypted."""
+_READ = frozenset((hello.CLIENT_HELLO, _CERTIFICATE))
+_BEGIN: Final = Struct(">BHHBBH").unpack_from
+"""A record header and the message header behind it."""
 _RECORD_HEADER, _MESSAGE_HEADER = 5, 4
 _MAX_RECORD = 16384 + 2048
 _MAX_MESSAGE = 1 << 17
@@ -28,7 +36,22 @@ _NEED_MORE: Parsed = (Verdict.NEED_MORE, (), 0)
 
 def parse(buf: bytes, m: Message) -> Parsed:
     """Records from the start of ``buf`` up to the first place where a record and a message end together."""
-    final = headers.cut(m)
+    if len(buf) >= _RECORD_HEADER + _MESSAGE_HEADER and buf[1] == _MAJOR_VERSION:
+        kind, _, length, message, high, low = _BEGIN(buf)
+        end = _RECORD_HEADER + length
+        if kind not in _CLEAR:
+            return _NOT_MINE
+        if kind == _HANDSHAKE and (high << 16 | low) + _MESSAGE_HEADER == length and end <= len(buf):
+            # one message in one record, as nearly all are
+            if length > _MAX_RECORD or message not in _KNOWN:
+                return _NOT_MINE
+            items = read(message, buf[_RECORD_HEADER + _MESSAGE_HEADER : end]) if message in _READ else ()
+            return Verdict.MATCH, items, end
+    return _records(buf, headers.cut(m))
+
+
+def _records(buf: bytes, final: bool) -> Parsed:
+    """The same however messages are spread over records; ``final``: no more bytes will come."""
     pos, handshake = 0, bytearray()
     while True:
         header = buf[pos : pos + _RECORD_HEADER]
