@@ -137,3 +137,29 @@ def test_a_changed_byte_gets_a_verdict(segment: Build, place: int, byte: int) ->
     """Within a sound hello."""
     buf = HELLO[:place] + bytes([byte]) + HELLO[place + 1 :]
     assert tls.parse(buf, segment(buf))[0] in Verdict
+
+
+RECORDS = st.lists(
+    st.one_of(
+        st.sampled_from([
+            HELLO, CCS, payloads.server_hello(), payloads.tls_data(20, "x"),
+            b"\x16\x03\x03\x00\x04\x0e\x00\x00\x00", b"\x16\x03\x03\x00\x00",
+            b"\x16\x03\x03\x00\x04\x63\x00\x00\x00",
+        ]),
+        st.binary(max_size=20),
+        st.builds(payloads.tls_record, st.integers(20, 23), st.binary(min_size=1, max_size=20)),
+    ),
+    max_size=4,
+)  # fmt: skip
+
+
+@given(RECORDS, st.integers(0, 400), st.integers(0, 2000), st.integers(0, 255), st.booleans())
+def test_the_short_way_gives_what_the_general_one_gives(
+    segment: Build, records: list[bytes], place: int, end: int, byte: int, final: bool
+) -> None:
+    """One message in one record needs no putting together; damaged and cut anywhere."""
+    sound = b"".join(records)
+    damaged = sound[:place] + bytes([byte]) + sound[place + 1 :]
+    for buf in (sound, damaged, damaged[:end]):
+        m = segment(buf, length=len(buf) + final)
+        assert tls.parse(buf, m) == tls._records(buf, final)
