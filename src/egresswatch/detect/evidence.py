@@ -14,6 +14,8 @@ from egresswatch.detect.cases import REST, VIDEO_WINDOW, Case
 from egresswatch.detect.verdict import primary
 
 MAX_LISTED = 5
+_NAMING = ("tls", "quic", "http")
+"""Services of which a server name could be expected."""
 
 _SOURCES = {
     "sni": "The TLS handshake named {name}.",
@@ -40,14 +42,15 @@ def speaking_for(case: Case, vendor: Any) -> tuple[str, ...]:
     if len(case.names) > MAX_LISTED:
         lines.append(f"It named {words.count(len(case.names) - MAX_LISTED, 'further name')} as well.")
     if lead.service and not case.names:
-        lines.append(f"It is {words.service(lead.service)} without a server name.")
+        unnamed = " without a server name" if lead.service in _NAMING else ""
+        lines.append(f"It is {words.service(lead.service)}{unnamed}.")
     if lead.direction == "inbound":
         lines.append("The connection was opened from outside.")
     if case.protocols:
         spoken = ", ".join(case.protocols)
         lines.append(f"The packets speak {spoken} (recognised by their bytes, not by the port).")
     if case.family in ("p2p", "vendor_cloud"):
-        owner = f", run by {_vendor(vendor)}" if vendor is not None else ""
+        owner = f", which belongs to {_vendor(vendor)}" if vendor is not None else ""
         lines.append(f"Rule {case.rule.id}: {case.rule.title}{owner}.")
     known = primary(lead.rules)
     if known is not None and case.family == "unknown":
@@ -57,7 +60,8 @@ def speaking_for(case: Case, vendor: Any) -> tuple[str, ...]:
         reason = lead.policy_reason.strip().rstrip(".") or "the site's policy does not allow it"
         lines.append(f"Policy{place}: {reason}.")
     if asset.vendor:
-        lines.append(f"The {device} is a {asset.vendor}{' ' + asset.model if asset.model else ''}.")
+        model = f", model {asset.model}" if asset.model else ""
+        lines.append(f"Maker of the {device}: {asset.vendor}{model}.")
     if lead.asn or lead.as_org or lead.cc:
         lines.append(f"{lead.remote} belongs to {_operator(case)}.")
     if case.target == REST:
@@ -83,6 +87,8 @@ def speaking_against(case: Case) -> tuple[str, ...]:
         lines.append("No answer was seen: the data may have been dropped on the way.")
     elif case.one_sided and case.one_sided == case.answered:
         lines.append("The mirror shows only one direction, so answers are inferred.")
+    elif case.state == "blocked" and case.refused == case.flows:
+        lines.append("Who refused cannot be seen from here: the far end itself, or a firewall in its name.")
     elif case.state == "blocked":
         lines.append("Why there was no answer cannot be seen from here: a firewall, or nobody there.")
     if {source for _, source in case.names} == {"dns"} and not case.protocols:
@@ -128,4 +134,7 @@ def _remotes(case: Case) -> str:
 
 
 def _vendor(vendor: Any) -> str:
-    return f"{vendor.name} ({vendor.jurisdiction})" if vendor.jurisdiction else str(vendor.name)
+    if not vendor.jurisdiction:
+        return str(vendor.name)
+    inner = "(" in vendor.name  # brackets in brackets are hard to read
+    return f"{vendor.name}, {vendor.jurisdiction}" if inner else f"{vendor.name} ({vendor.jurisdiction})"

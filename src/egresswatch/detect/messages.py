@@ -118,17 +118,17 @@ _REMEDIES = {
     "then check the accounts on the {device}.",
     "unknown": "Find out who runs {target} and whether anybody here needs it; "
     "if not, block {host} at the border.",
-    "blocked": "Leave the block in place; switch the service off in the {device}'s settings, "
-    "so that it stops trying.",
+    "blocked": "If a firewall stops it, leave that in place; switch the service off in the {device}'s "
+    "settings, so that it stops trying.",
     "unknown blocked": "Find out what in the {device}'s settings points to {target}; "
-    "leave the block in place.",
+    "if a firewall stops it, leave that in place.",
     "violation blocked": "Nothing to stop now; find out what in the {device}'s settings points to {target}.",
     "inbound blocked": "See to it that the border does not let the outside reach {host} at all.",
 }
 
 
 _REASONS = {
-    UNNAMED.id: "Nobody can say whose it is: no DNS look-up and no server name was seen.",
+    UNNAMED.id: "No DNS look-up and no server name was seen, so nobody can say what service it is.",
     NAMED.id: "No rule knows this destination.",
 }
 

@@ -54,9 +54,9 @@ def test_a_stream_against_policy_reads_like_the_example(make):
         ),
         "About 2.1 Mbit/s held for 30 s or longer, in packets of 1 187 bytes on average.",
         "The packets speak pppp (recognised by their bytes, not by the port).",
-        "Rule EW-EXA-0002: Example P2P, run by Example (XX).",
+        "Rule EW-EXA-0002: Example P2P, which belongs to Example (XX).",
         'Policy (site.toml:14): zone "cameras" may reach only nvr-main.',
-        "The camera is a Hikvision (CN) DS-2CD2143.",
+        "Maker of the camera: Hikvision (CN), model DS-2CD2143.",
         "203.0.113.91 belongs to AS64500 Example Networks (registered in NL).",
     )
     assert alert.counter_evidence == (
@@ -124,7 +124,7 @@ def test_much_without_an_answer_says_that_it_may_be_lost(make):
 def test_a_destination_nobody_can_name_says_so(make):
     """And asks to find out, instead of accusing."""
     alert = last(make, make.event(0, service="tls", final=True))
-    assert "Nobody can say whose it is: no DNS look-up and no server name was seen." in alert.message
+    assert "No DNS look-up and no server name was seen, so nobody can say what service it is." in alert.message
     assert "Find out who runs 203.0.113.9" in alert.remediation
     assert "It is TLS without a server name." in alert.evidence
 
@@ -186,7 +186,7 @@ def test_the_rules_own_advice_wins_when_data_left(make):
     advised = make.rule(remediation="Switch off Platform Access in the web page.")
     assert last(make, make.cloud(0, rules=(advised,), final=True)).remediation == advised.remediation
     blocked = last(make, make.cloud(0, rules=(advised,), outcome="unanswered", final=True)).remediation
-    assert blocked.startswith("Leave the block in place; switch the service off in the camera's settings")
+    assert blocked.startswith("If a firewall stops it, leave that in place; switch the service off in the camera's")
 
 
 def test_who_was_told_not_to_is_not_asked_whether_it_is_wanted(make):
@@ -258,3 +258,25 @@ def test_every_alert_ends_with_what_to_do(make):
             assert "  " not in alert.message
             assert alert.evidence
             assert alert.counter_evidence
+
+
+def test_makers_stand_without_an_article(make):
+    """No 'a Axis'."""
+    alert = last(make, make.cloud(1, vendor="Axis (SE)", final=True))
+    assert "Maker of the camera: Axis (SE)." in alert.evidence
+
+
+def test_a_service_without_server_names_does_not_lack_one(make):
+    """A DNS query names no server it is sent to; a TLS handshake could have."""
+    lines = last(make, make.event(1, service="dns", verdict="violation", policy="violation", final=True)).evidence
+    assert "It is DNS." in lines
+
+
+def test_a_refusal_is_not_explained_as_silence(make):
+    """Somebody answered, if only to say no."""
+    alert = last(make, make.cloud(1, outcome="refused", final=True))
+    assert "and was refused" in alert.message
+    assert "Who refused cannot be seen from here: the far end itself, or a firewall in its name." in (
+        alert.counter_evidence
+    )
+    assert not any("no answer" in line for line in alert.counter_evidence)
