@@ -17,8 +17,9 @@ from typing import Any
 from egresswatch.config import Settings
 from egresswatch.records import SEVERITIES
 
-STATES = ("egress", "blocked", "undecided", "inside")
-"""Of a monitored asset: data left · it only tried · too much was unseen to say · it stayed inside."""
+STATES = ("egress", "blocked", "denied", "undecided", "inside")
+"""Of a monitored asset: data left the site · it only tried to · it reached, or tried to, what the policy
+denies within the site · too much was unseen to say · it stayed where it may be."""
 
 INPUT_FILES = "input_files"
 """Key of ledger.json with the captures read: a list of objects with at least ``path``."""
@@ -72,7 +73,8 @@ class AssetLine:
     state: str = "inside"
     """One of ``STATES``."""
     bytes_out: int = 0
-    """IP bytes sent to destinations that policy does not allow, all of them together."""
+    """IP bytes sent outside to destinations that policy does not allow, all of them together; of a
+    ``denied`` asset those sent to inside ones."""
     what: str = ""
     """What it looks like, when that was earned: ``video-like``; for undecided: the reason."""
     to: str = ""

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 
 from egresswatch.events import Alert
 from egresswatch.records import SEVERITIES
-from egresswatch.result import AssetLine
+from egresswatch.result import STATES, AssetLine
 
 VIDEO_LIKE = "video-like"
+INTERNAL = "internal"
+"""Direction of what crosses zones of the site against its policy, and never leaves it."""
 _CONFIDENCE = ("low", "medium", "high")
 
 
@@ -38,19 +40,22 @@ def asset_lines(alerts: Iterable[Alert]) -> dict[str, AssetLine]:
         if not alert.superseded:
             found.setdefault(alert.asset_id, []).append(alert)
     lines = [_line(sorted(mine, key=_badness, reverse=True)) for mine in found.values()]
-    lines.sort(key=lambda line: (line.state != "egress", -line.bytes_out, -line.attempts, line.asset_id))
+    lines.sort(
+        key=lambda line: (STATES.index(line.state), -line.bytes_out, -line.attempts, line.asset_id)
+    )
     return {line.asset_id: line for line in lines}
 
 
 def _line(mine: list[Alert]) -> AssetLine:
     """Of one asset, worst case first: that one is named, the others are counted."""
     worst = mine[0]
-    left = [alert for alert in mine if alert.state == "egress"]
+    inside = worst.direction == INTERNAL
+    left = [alert for alert in mine if alert.state == "egress" and (alert.direction == INTERNAL) == inside]
     return AssetLine(
         asset_id=worst.asset_id,
         ip=worst.source_ip,
         maker=next((alert.vendor for alert in mine if alert.vendor), ""),
-        state=worst.state,
+        state="denied" if inside else worst.state,
         bytes_out=sum(alert.bytes_out for alert in left),
         what=VIDEO_LIKE if any(alert.video_like for alert in left) else "",
         to=worst.to,
@@ -63,10 +68,14 @@ def _line(mine: list[Alert]) -> AssetLine:
     )
 
 
-def _badness(alert: Alert) -> tuple[bool, int, int, int, str]:
-    """Data left before attempts; then severity, bytes, and how sure."""
+def _badness(alert: Alert) -> tuple[bool, bool, bool, int, int, int, str]:
+    """What left the site before what only crossed its zones, and that before attempts to leave; then
+    severity, bytes, and how sure."""
+    outside = alert.direction != INTERNAL
     return (
+        outside and alert.state == "egress",
         alert.state == "egress",
+        outside,
         SEVERITIES.index(alert.severity),
         alert.bytes_out,
         _CONFIDENCE.index(alert.confidence),

@@ -30,7 +30,7 @@ from egresswatch.pipeline.interpret import Interpreter
 from egresswatch.pipeline.rows import Rows
 from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Parser
-from egresswatch.result import AssetLine, ReplayOptions, ReplayResult
+from egresswatch.result import STATES, AssetLine, ReplayOptions, ReplayResult
 from egresswatch.rules import load_tables
 from egresswatch.rules.site import Site, load_site
 from egresswatch.sinks.ecs import ecs
@@ -180,7 +180,7 @@ def _assets(register: Register, alerts: list[Alert]) -> tuple[AssetLine, ...]:
             ip = asset.ips[0] if asset.ips else ""
             line = AssetLine(asset.asset_id, ip, asset.maker)
         out.append(dataclasses.replace(line, role=asset.role))
-    order = {"egress": 0, "blocked": 1, "undecided": 2, "inside": 3}
+    order = {state: place for place, state in enumerate(STATES)}
     out += lines.values()
     return tuple(sorted(out, key=lambda line: (order[line.state], -line.bytes_out, line.asset_id)))
 

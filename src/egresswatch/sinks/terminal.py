@@ -21,7 +21,10 @@ from egresswatch.sinks.words import GLUE, count, percent, period, plural, since,
 
 MAX_LINES = 40
 """Findings shown; the rest is named as a number (the files and ``--json`` have all)."""
-_MARKS = {"egress": ("●", "bold red"), "blocked": ("○", "yellow"), "undecided": ("?", "cyan")}
+_MARKS = {
+    "egress": ("●", "bold red"), "blocked": ("○", "yellow"), "denied": ("◐", "yellow"),
+    "undecided": ("?", "cyan"),
+}  # fmt: skip
 _COLUMNS = (
     Column("CAMERA", 28), Column("MAKER", 18), Column("WHAT LEFT", 22), Column("TO", flexible=True),
     Column("SINCE"), Column("HOW SURE"),
@@ -70,12 +73,15 @@ def _answer(result: ReplayResult) -> tuple[str, str]:
         hosts = f"among {plural(result.inside_hosts, 'inside host')} " if result.inside_hosts else ""
         hint = "" if result.policy else " A site file (--site) or an inventory (enrich.cameras) names them."
         return f"No camera was recognised {hosts}in this capture.{hint}", "yellow"
-    blocked, inside, undecided = (result.count(state) for state in ("blocked", "inside", "undecided"))
+    blocked, denied, inside, undecided = (
+        result.count(state) for state in ("blocked", "denied", "inside", "undecided")
+    )
     if total == 1:
         only = result.assets[0]
         sentence = {
             "egress": "The 1 camera seen sent data outside.",
             "blocked": "The 1 camera seen was blocked while trying to send data outside.",
+            "denied": "The 1 camera seen stayed inside, but against the policy.",
             "inside": "The 1 camera seen stayed inside.",
             "undecided": "The 1 camera seen cannot be judged: too much was unseen.",
         }[only.state]
@@ -83,9 +89,11 @@ def _answer(result: ReplayResult) -> tuple[str, str]:
         parts = [f"{count(egress) if egress else 'None'} of {plural(total, 'camera')} sent data outside."]
         if blocked:
             parts.append(f"{count(blocked)} {'was' if blocked == 1 else 'were'} blocked while trying.")
+        if denied:
+            parts.append(f"{count(denied)} stayed inside, but against the policy.")
         parts += [f"{count(inside)} stayed inside.", f"{count(undecided)} undecided."]
         sentence = " ".join(parts)
-    style = "bold red" if egress else "bold yellow" if blocked or undecided else "bold green"
+    style = "bold red" if egress else "bold yellow" if blocked or denied or undecided else "bold green"
     return sentence, style
 
 
@@ -94,6 +102,8 @@ def _what(asset: AssetLine) -> str:
         return "nothing (blocked)"
     if asset.state == "undecided":
         return "undecided" + (f": {asset.what}" if asset.what else "")
+    if asset.state == "denied":
+        return f"{size(asset.bytes_out)} inside" if asset.bytes_out else "nothing (blocked inside)"
     return f"{size(asset.bytes_out)} {asset.what}".rstrip()
 
 

@@ -124,7 +124,9 @@ def test_much_without_an_answer_says_that_it_may_be_lost(make):
 def test_a_destination_nobody_can_name_says_so(make):
     """And asks to find out, instead of accusing."""
     alert = last(make, make.event(0, service="tls", final=True))
-    assert "No DNS look-up and no server name was seen, so nobody can say what service it is." in alert.message
+    assert (
+        "No DNS look-up and no server name was seen, so nobody can say what service it is." in alert.message
+    )
     assert "Find out who runs 203.0.113.9" in alert.remediation
     assert "It is TLS without a server name." in alert.evidence
 
@@ -186,7 +188,9 @@ def test_the_rules_own_advice_wins_when_data_left(make):
     advised = make.rule(remediation="Switch off Platform Access in the web page.")
     assert last(make, make.cloud(0, rules=(advised,), final=True)).remediation == advised.remediation
     blocked = last(make, make.cloud(0, rules=(advised,), outcome="unanswered", final=True)).remediation
-    assert blocked.startswith("If a firewall stops it, leave that in place; switch the service off in the camera's")
+    assert blocked.startswith(
+        "If a firewall stops it, leave that in place; switch the service off in the camera's"
+    )
 
 
 def test_who_was_told_not_to_is_not_asked_whether_it_is_wanted(make):
@@ -268,7 +272,9 @@ def test_makers_stand_without_an_article(make):
 
 def test_a_service_without_server_names_does_not_lack_one(make):
     """A DNS query names no server it is sent to; a TLS handshake could have."""
-    lines = last(make, make.event(1, service="dns", verdict="violation", policy="violation", final=True)).evidence
+    lines = last(
+        make, make.event(1, service="dns", verdict="violation", policy="violation", final=True)
+    ).evidence
     assert "It is DNS." in lines
 
 

@@ -76,3 +76,29 @@ def test_no_alerts_no_lines():
     """A clean night."""
     assert asset_lines([]) == {}
     assert by_severity([]) == {}
+
+
+def test_what_crosses_zones_is_not_told_as_having_left(make):
+    """Data to another zone of the site stayed inside, whatever the policy says."""
+    zones = {"direction": "internal", "verdict": "violation", "policy": "violation", "remote": "10.10.0.53"}
+    line = asset_lines(make.watch([make.event(1, final=True, **zones)], 10, finish=True))["cam-gate-03"]
+    assert (line.state, line.bytes_out, line.rule_id) == ("denied", 1000, "EW-POL-0001")
+
+
+def test_what_left_outweighs_what_crossed_zones(make):
+    """And only that is summed as having left, though the other is more."""
+    zones = {"direction": "internal", "verdict": "violation", "policy": "violation", "remote": "10.10.0.53"}
+    alerts = make.watch(
+        [
+            make.event(1, bytes_out=9_000_000, flow_uid="f2", final=True, **zones),
+            make.cloud(1, final=True),
+            make.cloud(1, asset_id="cam-2", flow_uid="f3", outcome="unanswered", final=True),
+            make.event(1, asset_id="cam-2", flow_uid="f4", final=True, **zones),
+        ],
+        20,
+        finish=True,
+    )
+    lines = asset_lines(alerts)
+    assert (lines["cam-gate-03"].state, lines["cam-gate-03"].bytes_out) == ("egress", 1000)
+    assert lines["cam-gate-03"].rule_id == "EW-EXA-0001"
+    assert lines["cam-2"].state == "denied"

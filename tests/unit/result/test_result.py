@@ -34,6 +34,7 @@ def test_json_counts_cameras_by_state():
     assert {state: cameras[state] for state in STATES} == {
         "egress": 1,
         "blocked": 0,
+        "denied": 0,
         "undecided": 0,
         "inside": 1,
     }

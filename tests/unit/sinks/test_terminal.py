@@ -102,6 +102,19 @@ def test_findings_come_in_the_order_egress_blocked_undecided():
     assert "CAMERA" in text and "HOW SURE" in text
 
 
+def test_crossing_zones_against_the_policy_is_not_sending_outside():
+    """The answer does not claim that data left."""
+    line = AssetLine(
+        "cam-7", "10.20.0.7", state="denied", bytes_out=1200, to="10.10.0.53:53", rule_id="EW-POL-0001"
+    )
+    text = screen(replace(RESULT, assets=(*QUIET, line)))
+    assert "None of 94 cameras sent data outside. 1 stayed inside, but against the policy. 93 stayed" in text
+    assert "1.2 kB inside" in text
+    alone = screen(replace(RESULT, assets=(replace(line, bytes_out=0),)))
+    assert "The 1 camera seen stayed inside, but against the policy." in alone
+    assert "nothing (blocked" in alone and "inside)" in alone
+
+
 @pytest.mark.parametrize("width", [80, 119, 120, 200])
 def test_every_line_fits_and_ends_without_space(width):
     """Copies into a ticket are clean at every width."""
