@@ -22,6 +22,11 @@ from egresswatch.errors import ConfigError, UsageError
 NS = 1_000_000_000
 TUNNELS = ("gre", "erspan", "vxlan", "geneve", "ipip", "6in4", "gtpu", "tzsp", "teredo")
 
+MAX_DURATION = 3650 * 86400 * NS
+MAX_SIZE = 1 << 30
+MAX_NUMBER = (1 << 31) - 1
+"""What times, tables and kernels can hold without a second thought."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)")
 _DURATION_UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": NS, "m": 60 * NS, "h": 3600 * NS, "d": 86400 * NS}
 _SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)?")
@@ -218,15 +223,21 @@ def _value(kind: Any, value: Any, name: str) -> Any:
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             raise ValueError('must be a duration such as "5ms", "60s" or "1h"')
-        return Duration(round(float(match[1]) * _DURATION_UNITS[match[2]]))
+        length = round(float(match[1]) * _DURATION_UNITS[match[2]])
+        if not 0 < length <= MAX_DURATION:
+            raise ValueError("must be a duration of more than nothing and at most 3650d")
+        return Duration(length)
     if kind is Size:
         match = _SIZE.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             raise ValueError('must be a size such as "64KiB" or "16MiB"')
-        return Size(int(match[1]) * _SIZE_UNITS[match[2]])
+        size = int(match[1]) * _SIZE_UNITS[match[2]]
+        if size > MAX_SIZE:
+            raise ValueError("must be a size of at most 1GiB")
+        return Size(size)
     if kind is int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError("must be a whole number, 1 or more")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_NUMBER:
+            raise ValueError(f"must be a whole number from 1 to {MAX_NUMBER}")
         return value
     if typing.get_origin(kind) is tuple:
         items = [value] if isinstance(value, str) else value

@@ -11,6 +11,7 @@ status. Nothing heavy (numba, pandas, pyarrow, pyshark) is imported before a com
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -61,7 +62,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Stopped):
         return _stopped()
     except MemoryError:
-        complain("not enough memory. Smaller tables (flow.table_size, output.max_held_rows) need less.")
+        return _memory()
+    except OSError as error:  # what nobody closer has explained: a full disk, a lost mount
+        if error.errno == errno.ENOMEM:
+            return _memory()
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"{where}{error.strerror or error}.")
         return FAILED
 
 
@@ -81,6 +87,11 @@ def _usage(error: Exception) -> int:
     path = context.command_path if context is not None else "egresswatch"
     complain(f"{message}{'' if message.endswith('?') else '.'} See: {path} --help")
     return USAGE
+
+
+def _memory() -> int:
+    complain("not enough memory. Smaller tables (flow.table_size, output.max_held_rows) need less.")
+    return FAILED
 
 
 def _stopped() -> int:

@@ -20,7 +20,7 @@ from egresswatch.source.interfaces import InterfaceTable
 from egresswatch.source.streams import Plain, Tap, Unpacked
 from egresswatch.source.unpack import packed_kind
 from egresswatch.source.walk import HeaderError, Opener, Rows, Step
-from egresswatch.source.words import READS, count, shown, size
+from egresswatch.source.words import READS, count, percent, shown, size
 
 _MAGIC_BYTES = 8
 
@@ -156,7 +156,7 @@ class FileReader:
                 words = f"{failed}, at byte {count(place + unread)} of the capture in it"
         if words:
             share = 100 * unread / max(1, place + unread)
-            lost = f"{size(unread)}, {share:.1f} % not read" if unread else "how much was lost is unknown"
+            lost = f"{size(unread)}, {percent(share)} not read" if unread else "how much was lost is unknown"
             facts.damaged_tail_bytes = unread
             facts.damage = f"{words} ({lost}). What came before is complete."
         self._close_facts()

@@ -38,6 +38,13 @@ def size(number: int) -> str:
     return f"{number} byte" + ("" if number == 1 else "s")
 
 
+def percent(share: float) -> str:
+    """A share of 100 that is never told as nothing: ``1.5 %``, ``0.04 %``, ``under 0.01 %``."""
+    if 0 < share < 0.01:
+        return "under 0.01 %"
+    return f"{share:.2f} %" if share < 0.1 else f"{share:.1f} %"
+
+
 def _printable(text: str) -> str:
     if text.isprintable():
         return text

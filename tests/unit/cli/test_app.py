@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Help, version and every way to use the command wrongly: one line, the right exit status."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -94,3 +95,31 @@ def test_a_reader_that_leaves_is_no_traceback():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(line, shell=True, capture_output=True, text=True, env=environment)
     assert done.stderr == ""
+
+
+def test_tables_that_do_not_fit_into_memory_are_one_line(monkeypatch, capsys):
+    """An operating system that refuses memory says so as an OSError."""
+    from egresswatch import cli
+    from egresswatch.cli import app as table
+
+    def refuse(**_):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(table, "app", refuse)
+    assert cli.run(["replay", "x.pcap"]) == cli.FAILED
+    assert capsys.readouterr().err == (
+        "egresswatch: not enough memory. Smaller tables (flow.table_size, output.max_held_rows) need less.\n"
+    )
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys):
+    """What nobody closer has explained still is no traceback."""
+    from egresswatch import cli
+    from egresswatch.cli import app as table
+
+    def refuse(**_):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/flow.pcapng")
+
+    monkeypatch.setattr(table, "app", refuse)
+    assert cli.run(["dissect", "x"]) == cli.FAILED
+    assert capsys.readouterr().err == "egresswatch: /tmp/flow.pcapng: No space left on device.\n"

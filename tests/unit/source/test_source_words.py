@@ -33,3 +33,12 @@ def test_names_out_of_files_are_bounded():
     """Interface names end at a zero byte and at 255 characters."""
     assert words.name(b"eth0\0junk") == "eth0"
     assert len(words.name(b"\n" * 1000)) <= 255
+
+
+def test_a_small_loss_is_not_told_as_none():
+    """A few bytes of a large file are still something."""
+    from egresswatch.source.words import percent
+
+    assert [percent(share) for share in (60.0, 1.54, 0.045, 0.0001)] == [
+        "60.0 %", "1.5 %", "0.04 %", "under 0.01 %",
+    ]  # fmt: skip
