@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from egresswatch.cli import run
@@ -216,6 +217,31 @@ def test_with_a_site_file(difficult, tmp_path):
     site.write_text(s.site())
     one = replay(path, tmp_path / "one", "--site", str(site))
     assert replay(path, tmp_path / "two", "--site", str(site), "--set", "replay.batch=13") == one
+
+
+def twice_over_one_connection():
+    """A TLS 1.2 login gone over to encryption, seconds of silence, then another login in clear."""
+    talk = Talk(s.CLOUD.end(45000), s.HIK_CLOUD, vlan=s.VLAN)
+    hello = struct.pack("!H", 0x0303) + noise("random", 32) + b"\0" + struct.pack("!HB", 0xC02F, 0)
+    frames = talk.handshake()
+    for name in ("one.camera.example", "two.camera.example"):
+        frames += talk.send(0, p.client_hello(name, versions=(), seed=name))
+        frames += talk.send(1, p.tls_record(22, b"\2" + len(hello).to_bytes(3, "big") + hello))
+        for side in (0, 1):  # ChangeCipherSpec, then Finished, which is encrypted
+            frames += talk.send(side, p.tls_record(20, b"\1") + p.tls_record(22, noise(f"{name} {side}", 40)))
+    frames += talk.send(0, p.dh_request("DHGET", "/probe/p2psrv", 1))
+    return [Frame(s.DAY + i * 400 * s.MS, data) for i, data in enumerate(frames)]
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_what_is_read_does_not_wait_for_a_batch(tmp_path, batch):
+    """A connection that has been read is read again when it begins anew, in this batch or the next."""
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap(twice_over_one_connection()))
+    told = replay(path, tmp_path / "usual")
+    names = pq.read_table(tmp_path / "usual" / "sightings.parquet", filters=[("kind", "=", "tls_sni")])
+    assert names.column("value").to_pylist() == ["one.camera.example", "two.camera.example"]
+    assert replay(path, tmp_path / "out", "--set", f"replay.batch={batch}") == told
 
 
 @pytest.mark.jit_only  # compares compiled kernels with plain ones

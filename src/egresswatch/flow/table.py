@@ -36,7 +36,7 @@ from egresswatch.flow.layout import (
 from egresswatch.flow.probe import pattern_lists
 from egresswatch.flow.rows import flush, turn_all
 from egresswatch.flow.slots import VLAN_AUTO, VLAN_IGNORE, VLAN_KEY
-from egresswatch.flow.update import mark_done, update
+from egresswatch.flow.update import update
 from egresswatch.packets import SHARDS
 from egresswatch.records import FLOW_RECORD, Array, FrameBatch
 
@@ -96,7 +96,7 @@ class FlowTable:
         self._shards = np.zeros(SHARDS, SHARD)
         self._shards["second"] = FIRST_SECOND
         dedup = settings.decode.dedup
-        self._dups = np.zeros((SHARDS, DUP_SETS * DUP_WAYS if dedup else DUP_WAYS), DUP)
+        self._dups = _huge(DUP, SHARDS * DUP_SETS * DUP_WAYS)
         self._dups["clock"] = np.iinfo(np.int64).min // 2
         self._frags = np.zeros((SHARDS, FRAG_SETS * FRAG_WAYS), FRAG)
         self._frags["clock"] = np.iinfo(np.int64).min // 2
@@ -162,11 +162,6 @@ class FlowTable:
                     self._shards, worker.records, worker.cursor,
                 ))
                 yield worker.take()
-
-    def done(self, places: list[int], flows: list[int]) -> None:
-        """Stop handing up payloads of these flows (rows and flow numbers from messages)."""
-        if places:
-            mark_done(self._rows, np.array(places, np.uint32), np.array(flows, np.uint64))
 
     @property
     def live(self) -> int:

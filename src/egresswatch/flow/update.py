@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.flow.guards import is_duplicate, join_fragment, note_fragment, show_host
+from egresswatch.flow.guards import dup_place, is_duplicate, join_fragment, note_fragment, show_host
 from egresswatch.flow.handup import hand_up
 from egresswatch.flow.layout import (
     END_END,
+    END_LACK,
     N_CROSSING,
     N_HOST,
     N_REPLY,
-    S_DONE,
     S_FIRST_A,
     S_FIRST_B,
     S_JOINED,
@@ -46,6 +46,7 @@ C_DUPLICATES = int(Tally.duplicates)
 C_DUP_BYTES = int(Tally.duplicate_bytes)
 C_JOINED = int(Tally.vlan_joined)
 C_CONTRADICTED = int(Tally.vlan_contradicted)
+C_EVICTED = int(Tally.evicted)
 C_MARKED = int(Tally.icmp_marked)
 _U0 = np.uint64(0)
 _U8 = np.uint64(8)
@@ -53,8 +54,10 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 
 @inline
-def _look_ahead(packets: Any, i: Any, n: Any, slots: Any, size: Any, row_bytes: Any) -> None:
-    """Prefetch the slot of a packet 2 AHEAD and the row of a packet AHEAD."""
+def _look_ahead(
+    packets: Any, i: Any, n: Any, slots: Any, size: Any, row_bytes: Any, dups: Any, dup_window: Any
+) -> None:
+    """Prefetch the slot of a packet 2 AHEAD, the row and the duplicate set of a packet AHEAD."""
     ahead = i + 2 * AHEAD
     if ahead < n:
         s = np.int64(packets[ahead]["shard"])
@@ -67,11 +70,13 @@ def _look_ahead(packets: Any, i: Any, n: Any, slots: Any, size: Any, row_bytes: 
             place = (np.int64(slot & _LOW) - 1) * 256
             prefetch(row_bytes, place)
             prefetch(row_bytes, place + 64)
+        if dup_window > 0:
+            prefetch(dups, dup_place(s, packets[ahead]["dup"]))
 
 
 @inline
 def _tell(
-    d: Any, frame: Any, pkt: Any, row: Any, when: Any, packet: Any, index: Any, side: Any, kind: Any,
+    d: Any, frame: Any, pkt: Any, row: Any, when: Any, packet: Any, side: Any, kind: Any,
     parser: Any, recogniser: Any, start: Any, note: Any,
 ) -> None:
     """Fill a NOTE."""
@@ -85,7 +90,7 @@ def _tell(
     note["missed"] = row["missed_a"] + row["missed_b"] + row["sum_missed"]
     note["src_mac"] = read_mac(d, frame, np.int64(pkt["mac_src"]))
     note["dst_mac"] = read_mac(d, frame, np.int64(pkt["mac"]))
-    note["index"], note["row"], note["vlan"] = packet, index, pkt["vlan"]
+    note["index"], note["vlan"] = packet, pkt["vlan"]
     head = np.int64(0)
     if pkt["flags"] & PF_FRAG_FIRST != 0:  # a fragment is told with all of its IP payload
         head = np.int64(pkt["head"])
@@ -159,7 +164,7 @@ def update(
         quote += 1
     i = first
     while i < n:
-        _look_ahead(packets, i, n, slots, size, row_bytes)
+        _look_ahead(packets, i, n, slots, size, row_bytes, dups, dup_window)
         if cursor[0] + ROOM > len(out) or nn + ROOM > len(notes):
             break
         pkt = packets[i]
@@ -187,6 +192,10 @@ def update(
         index, how = find(slots, s * size, size - 1, rows, pkt, side, vlan, vlan_mode)
         tcp_flags = np.int64(pkt["tcp_flags"])
         when = np.int64(ts[i])
+        if how == 3:
+            cursor[0] = end_row(slots, rows, heads, shards, s, index, END_LACK, clock, out, cursor[0])
+            tally[C_EVICTED] += np.uint64(1)
+            index = np.int64(-1)
         if index >= 0 and tcp_flags & (SYN | ACK) == SYN and is_closed(rows[index]):
             cursor[0] = end_row(slots, rows, heads, shards, s, index, END_END, clock, out, cursor[0])
             index, how = np.int64(-1), np.int64(0)
@@ -224,25 +233,16 @@ def update(
         if not seen:
             kind = np.int64(_first_of_end(d, np.int64(off[i]), pkt, row, s, side, vlan, between, hosts))
         parser, recogniser, start = np.int64(0), np.int64(0), np.int64(0)
-        if flags & PF_PAYLOAD != 0 and max_probes > 0 and row["state"] & S_DONE == 0:
+        if flags & PF_PAYLOAD != 0 and max_probes > 0:
             parser, recogniser, start = hand_up(
                 d, pkt, row, side, budget, max_probes, patterns, starts, order, tally
             )
         if kind | parser | recogniser != 0:
             _tell(
-                d, np.int64(off[i]), pkt, row, when, i, index, side, kind, parser, recogniser, start,
+                d, np.int64(off[i]), pkt, row, when, i, side, kind, parser, recogniser, start,
                 notes[nn],
             )
             nn += 1
         i += 1
     cursor[1] = nn
     return i
-
-
-@kernel
-def mark_done(rows: Any, places: Any, flows: Any) -> None:
-    """Nothing more is wanted of these flows' payloads (rows that live on under another flow are left)."""
-    for k in range(len(places)):
-        row = rows[np.int64(places[k])]
-        if row["flow"] == flows[k]:
-            row["state"] |= S_DONE

@@ -61,8 +61,6 @@ class Interpreter:
         self._told: dict[int, int] = {}
         """Flow -> frame of its latest event in this second."""
         self._watched = Watched(tables)
-        self.finished: list[tuple[int, int]] = []
-        """(row, flow) whose payload is no longer wanted; the caller tells the flow table."""
 
     def second(self, second: Second) -> None:
         """Everything that happened in one second."""
@@ -150,8 +148,6 @@ class Interpreter:
             if info is not None:
                 self._reading.add(note.flow)
                 self._rows.learn(note.flow, info)
-        if self._engine.done(note.flow):
-            self.finished.append((note.row, note.flow))
         if not items:
             return 0
         a, b = note.class_ab >> 4 == _INSIDE, note.class_ab & 15 == _INSIDE

@@ -48,7 +48,6 @@ class Note(NamedTuple):
     pkts_a: int
     pkts_b: int
     place: int
-    row: int
     pay_len: int
     pay_cap: int
     seq: int

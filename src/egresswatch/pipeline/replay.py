@@ -90,10 +90,6 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
             for batch in source.batches():
                 for second in front.feed(batch):
                     interpreter.second(second)
-                if interpreter.finished:
-                    places, flows = zip(*interpreter.finished, strict=True)
-                    front.table.done(list(places), list(flows))
-                    interpreter.finished.clear()
                 if progress is not None:
                     progress(source.bytes_read, front.frames)
         finally:

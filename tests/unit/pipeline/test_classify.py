@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a destination is: names, surest first; rules; class and platform."""
+
+import pytest
+
+from egresswatch.enrich.names import PassiveNames
+from egresswatch.pipeline.classify import Classifier
+from egresswatch.records import FlowInfo
+from egresswatch.rules import load_tables
+
+CAMERA, REMOTE, TCP, UDP = "10.0.0.5", "203.0.113.7", 6, 17
+HIK, GENERIC, NOW = "dev.hik-connect.com", "balancer.cloud.example", 10**18
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return load_tables([], True)
+
+
+@pytest.fixture
+def names():
+    return PassiveNames(100)
+
+
+@pytest.fixture
+def classify(tables, names):
+    classifier = Classifier(tables, names)
+
+    def of(info=None, proto=TCP, port=443, crossing=True):
+        return classifier.classify(CAMERA, REMOTE, proto, port, crossing, NOW, info)
+
+    return of
+
+
+def sniffed(name="", source="sni", **fields):
+    return FlowInfo(server_name=name, server_name_source=source if name else "none", **fields)
+
+
+def test_nothing_known(classify):
+    """No name, no rule: other outside, none inside."""
+    what = classify()
+    assert (what.names, what.rules, what.protocols) == ((), (), ())
+    assert (what.dest_class, what.platform) == ("other", "")
+    assert classify(crossing=False).dest_class == "none"
+
+
+def test_a_name_seen_in_the_session(classify):
+    """The maker's name makes it the maker's cloud."""
+    what = classify(sniffed(HIK))
+    assert what.names == ((HIK, "sni"),)
+    assert (what.dest_class, what.platform) == ("vendor_cloud", "hikvision/hik-connect")
+
+
+def test_a_name_that_was_asked_for(classify, names):
+    """The question counts, and its alias stands behind it."""
+    names.add(CAMERA, [REMOTE], [HIK, GENERIC], 60, NOW)
+    what = classify()
+    assert what.names == ((HIK, "dns"),)
+    assert what.all_names == (HIK, GENERIC)
+    assert what.dest_class == "vendor_cloud"
+
+
+def test_the_session_is_surer_than_the_question(classify, names):
+    """Both names are told, the sniffed one first."""
+    names.add(CAMERA, [REMOTE], [HIK], 60, NOW)
+    what = classify(sniffed("other.example", "http"))
+    assert what.names == (("other.example", "http"), (HIK, "dns"))
+    assert what.dest_class == "vendor_cloud"
+
+
+def test_the_same_name_twice_is_told_once(classify, names):
+    """DNS and SNI that agree are one name."""
+    names.add(CAMERA, [REMOTE], [HIK], 60, NOW)
+    assert classify(sniffed(HIK)).names == ((HIK, "sni"),)
+
+
+def test_another_hosts_question_does_not_count(classify, names):
+    """On shared addresses it would put words in the camera's mouth."""
+    names.add("10.0.0.6", [REMOTE], [HIK], 60, NOW)
+    assert classify().names == ()
+
+
+def test_inside_destinations_have_no_passive_name(classify, names):
+    """The local resolver's answers are for addresses outside."""
+    names.add(CAMERA, [REMOTE], [HIK], 60, NOW)
+    assert classify(crossing=False).names == ()
+
+
+@pytest.mark.parametrize("port", [53, 123])
+def test_housekeeping_is_infrastructure(classify, port):
+    """DNS and NTP outside."""
+    assert classify(proto=UDP, port=port).dest_class == "infrastructure"
+
+
+def test_stun_is_peer_to_peer(classify):
+    """Built in, no rule needed."""
+    what = classify(sniffed(service="stun"), proto=UDP, port=3478)
+    assert (what.protocols, what.dest_class, what.platform) == (("stun",), "p2p", "generic/stun")
+
+
+def test_a_recognised_protocol(classify, tables):
+    """The payload says PPPP, whatever the port."""
+    index = next(i for i in range(1000) if tables.recogniser(i).protocol == "pppp")
+    what = classify(sniffed(protocols=(str(index),)), proto=UDP, port=9)
+    assert what.protocols == ("pppp",)
+    assert (what.dest_class, what.platform) == ("p2p", "cs2_ilnk/pppp")
+
+
+def test_asking_again_gives_the_same(classify):
+    """Remembered answers are those of the first time."""
+    assert classify(sniffed(HIK)) == classify(sniffed(HIK))
+
+
+def test_names_that_raise_alerts(tables, names):
+    """A maker's cloud does, a name of no rule does not."""
+    classifier = Classifier(tables, names)
+    assert [classifier.alerts(name) for name in (HIK, GENERIC, HIK)] == [True, False, True]

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole columns of text: the same as one value at a time would give."""
+
+from ipaddress import ip_address
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egresswatch.pipeline.columns import Ends, coded, macs, proto_name, uid_text, uids
+from egresswatch.pipeline.notes import Addresses, address_text
+from egresswatch.records import FLOW_RECORD
+
+MAPPED = 0xFFFF << 32
+
+
+def test_a_uid_is_f_and_thirteen_digits():
+    """In Crockford's base 32, most significant first, leading zeros kept."""
+    assert uid_text(0) == "F0000000000000"
+    assert uid_text(31) == "F000000000000z"
+    assert uid_text(2**64 - 1) == "Ffzzzzzzzzzzzz"
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=20))
+def test_a_column_of_uids_is_each_uid(values):
+    """The NumPy way is the plain way."""
+    assert [text.decode() for text in uids(np.array(values, np.uint64))] == [uid_text(v) for v in values]
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_different_uids_have_different_texts(one, other):
+    """No bit is lost on the way to text."""
+    assert (uid_text(one) == uid_text(other)) == (one == other)
+
+
+def test_protocols_have_names_or_numbers():
+    """Those that flow tools name, and the number as text for the rest."""
+    assert [proto_name(n) for n in (1, 6, 17, 58, 132)] == ["icmp", "tcp", "udp", "ipv6-icmp", "sctp"]
+    assert proto_name(254) == "254"
+
+
+@given(st.lists(st.integers(0, 2**48 - 1), max_size=20))
+def test_mac_addresses(values):
+    """Six pairs of lower-case digits; none is empty."""
+    plain = [":".join(value.to_bytes(6, "big")[i : i + 1].hex() for i in range(6)) if value else ""
+             for value in values]  # fmt: skip
+    assert [text.decode() for text in macs(np.array(values, np.uint64))] == plain
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_ipv4_text(number):
+    """The mapped form gives dotted decimals."""
+    assert address_text(0, MAPPED | number, 0) == str(ip_address(number))
+
+
+@given(st.integers(0, 2**128 - 1))
+def test_ipv6_text(number):
+    """RFC 5952, also of an address that looks like a mapped one."""
+    assert ip_address(address_text(number >> 64, number & (1 << 64) - 1, 1)) == ip_address(
+        number.to_bytes(16, "big")
+    )
+
+
+def test_versions_do_not_meet():
+    """The same words are two addresses in IPv4 and in IPv6."""
+    addresses = Addresses()
+    assert addresses.text(0, MAPPED | 1, 0) == "0.0.0.1"
+    assert addresses.text(0, MAPPED | 1, 1) == str(ip_address("::ffff:0.0.0.1"))
+
+
+def test_ends_code_every_row():
+    """Each distinct address has one text; every row finds both of its ends, whatever the version."""
+    rows = np.zeros(4, FLOW_RECORD)
+    rows["ver"] = [4, 6, 4, 6]
+    rows["orig_lo"] = [MAPPED | 1, 1, MAPPED | 2, 2]
+    rows["resp_lo"] = [MAPPED | 2, 2, MAPPED | 1, 1]
+    rows["resp_hi"] = [0, 1 << 56, 0, 0]
+    ends = Ends(rows, Addresses())
+    assert len(ends.texts) == len(set(ends.texts)) == 5
+    assert [ends.texts[k] for k in ends.orig] == ["0.0.0.1", "::1", "0.0.0.2", "::2"]
+    assert [ends.texts[k] for k in ends.resp] == ["0.0.0.2", "100::2", "0.0.0.1", "::1"]
+
+
+def test_coded_columns():
+    """Each value's text is made once."""
+    asked = []
+    texts, codes = coded(np.array([6, 17, 6, 6], np.uint8), lambda n: asked.append(n) or f"p{n}")
+    assert [texts[k] for k in codes] == ["p6", "p17", "p6", "p6"]
+    assert asked == [6, 17]

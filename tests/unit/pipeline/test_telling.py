@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an item says of its sender, and what it says of others."""
+
+import pytest
+
+from egresswatch.pipeline.telling import shows_its_sender
+from egresswatch.records import Item, Message
+
+PLAIN = Message(
+    ts=0, frame=0, flow=1, side=0, proto=17, src="10.0.0.5", dst="10.0.0.1", sport=40000, dport=80, parser=0,
+    start=True, seq=0, tcp_flags=0, payload=b"", length=0, src_mac=1, dst_mac=2, vlan=None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sport", "data", "wanted"), [(68, object(), True), (67, object(), False), (68, None, False)]
+)
+def test_dhcp_speaks_of_the_client(sport, data, wanted):
+    """A server echoes its clients' names; they are not its own."""
+    item = Item("dhcp_hostname", "cam", "", data)
+    assert shows_its_sender(PLAIN._replace(sport=sport), item) is wanted
+
+
+@pytest.mark.parametrize(
+    ("item", "wanted"),
+    [
+        (Item("onvif_scope", "onvif://x", "Hello"), True),
+        (Item("onvif_scope", "onvif://x", "ProbeMatches"), True),
+        (Item("onvif_scope", "onvif://x", "Probe"), False),
+        (Item("ssdp", "upnp:rootdevice", "notify"), True),
+        (Item("ssdp", "ssdp:all", "search for anything"), False),
+        (Item("mdns", "_rtsp._tcp.local", "answer PTR"), True),
+        (Item("mdns", "_rtsp._tcp.local", "query type=PTR"), False),
+        (Item("http_server", "App-webs/"), True),
+    ],
+)
+def test_announcing_is_not_asking(item, wanted):
+    """Who looks for cameras is none because of it."""
+    assert shows_its_sender(PLAIN, item) is wanted
