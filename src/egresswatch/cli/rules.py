@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from egresswatch.detect.families import DETECTOR_RULES, DetectorRule
 from egresswatch.rules import MatchTables, Rule, lint, load_tables
 from egresswatch.rules import examples as rule_examples
 from egresswatch.rules.compile import compile_pack
@@ -65,6 +66,9 @@ def list_rules(
     typer.echo(
         f"{len(found)} of {len(tables.rules)} rules, pack {tables.version}, digest {tables.digest[:12]}"
     )
+    if not vendor and not dest_class:
+        own = ", ".join(rule.id for rule in DETECTOR_RULES)
+        typer.echo(f"Beside the pack, rules about behaviour: {own} (rules show ID explains them)")
 
 
 @rules_app.command(short_help="One rule in full, with its sources.")
@@ -77,6 +81,14 @@ def show(
     """Everything one rule says, with its sources and its place in the pack."""
     tables = load_tables(rules or [], builtin)
     rule = tables.rules.get(rule_id.upper())
+    own = next((rule for rule in DETECTOR_RULES if rule.id == rule_id.upper()), None)
+    if rule is None and own is not None:
+        if as_json:
+            typer.echo(json.dumps(_plain(asdict(own)), indent=2, ensure_ascii=False))
+        else:
+            for line in _behaviour(own):
+                typer.echo(line)
+        return
     if rule is None:
         raise typer.BadParameter(f"no rule {rule_id}", param_hint="ID")
     if as_json:
@@ -131,15 +143,24 @@ def diff_rules(
 
 def _fields(rule: Rule) -> dict[str, Any]:
     """A rule as plain values, for ``--json``."""
+    return _plain(asdict(rule))  # type: ignore[no-any-return]
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, bytes):
-            return value.hex()
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
-    return plain(asdict(rule))  # type: ignore[no-any-return]
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _behaviour(rule: DetectorRule) -> Iterator[str]:
+    """A rule that no pack holds: it looks at what a host does, not at whose the destination is."""
+    yield f"{rule.id} rev {rule.rev}: {rule.title}"
+    yield f"  {rule.status}, severity {rule.severity}, confidence {rule.confidence}"
+    yield "  about behaviour: part of the program, not of a rule file"
+    yield "  known false positives:"
+    yield from (f"    - {line}" for line in rule.false_positives)
 
 
 def _shown(rule: Rule, tables: MatchTables) -> Iterator[str]:

@@ -137,3 +137,15 @@ def test_help_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rules"]) == 0
     text = capsys.readouterr().out
     assert all(word in text for word in ("list", "show", "test", "lint", "diff"))
+
+
+def test_the_rules_of_alerts_that_no_pack_holds_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """An analyst looks up the rule id of any alert."""
+    assert run(["rules", "show", "ew-unk-0001"]) == 0
+    text = capsys.readouterr().out
+    assert "EW-UNK-0001 rev 1: Data to a destination nobody can name" in text
+    assert "part of the program" in text
+    assert run(["rules", "list"]) == 0
+    assert "EW-POL-0001" in out(capsys)[-1]
+    assert run(["rules", "show", "EW-POL-0001", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["severity"] == "high"
