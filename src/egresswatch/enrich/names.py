@@ -9,6 +9,7 @@ reconnect for hours); a new answer for the same address takes precedence from it
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -35,7 +36,8 @@ class PassiveNames:
 
     def __init__(self, max_entries: int) -> None:
         self._max = max(1, max_entries)
-        self._entries: dict[tuple[str, str], tuple[_Answer, ...]] = {}
+        # ordered: a plain dict looks over all that was deleted before it finds its first key
+        self._entries: OrderedDict[tuple[str, str], tuple[_Answer, ...]] = OrderedDict()
         self.evicted = 0
         """Entries given up because the table was full."""
         self.refused = 0
@@ -75,5 +77,5 @@ class PassiveNames:
         kept = sorted((answer, *known), key=lambda entry: -entry.ts)[:_KEPT]
         self._entries[key] = tuple(kept)
         if len(self._entries) > self._max:
-            del self._entries[next(iter(self._entries))]
+            self._entries.popitem(last=False)
             self.evicted += 1

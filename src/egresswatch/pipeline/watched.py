@@ -8,7 +8,7 @@ whoever looks. When it would grow beyond its cap, everything is looked at.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from socket import AF_INET, AF_INET6, inet_pton
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from egresswatch.records import Array
 from egresswatch.rules import MatchTables
 
 _MAX = 1 << 20
-_LOW = 0xFFFF_FFFF_FFFF_FFFF
 _MAPPED = 0xFFFF << 32
 
 
@@ -49,14 +48,20 @@ class Watched:
     def __init__(self, tables: MatchTables) -> None:
         self._networks = Networks(tables)
         self._low: set[int] = set()
-        self._sorted = np.zeros(0, np.uint64)
+        self._fresh: list[int] = []
+        self._tiers: list[Array] = []
         self._all = False
 
     def add(self, *low_words: int) -> None:
         """Look at flows of these addresses from now on."""
-        self._low.update(low_words)
+        if self._all:
+            return
+        fresh = [word for word in low_words if word not in self._low]
+        self._low.update(fresh)
+        self._fresh += fresh
         if len(self._low) > _MAX:
             self._all = True
+            self._low, self._fresh, self._tiers = set(), [], []
 
     def holds(self, a_lo: int, b_lo: int) -> bool:
         """Is one end of interest?"""
@@ -76,10 +81,23 @@ class Watched:
         """Mask: is one of the two low words of interest?"""
         if self._all:
             return np.ones(len(one), np.bool_)
-        if len(self._sorted) != len(self._low):
-            self._sorted = np.array(sorted(self._low), np.uint64)
-        hit: Array = np.isin(one, self._sorted) | np.isin(other, self._sorted)
+        if self._fresh:
+            self._settle()
+        hit = np.zeros(len(one), np.bool_)
+        for tier in self._tiers:
+            hit |= _within(one, tier) | _within(other, tier)
         return hit
+
+    def _settle(self) -> None:
+        """Sort what was added, together with the tiers that are not much larger: each word is sorted again
+        only a few times however it was added, and the tiers stay few."""
+        parts = [np.array(self._fresh, np.uint64)]
+        self._fresh = []
+        size = len(parts[0])
+        while self._tiers and len(self._tiers[-1]) <= 2 * size:
+            parts.append(self._tiers.pop())
+            size += len(parts[-1])
+        self._tiers.append(np.unique(np.concatenate(parts)))
 
     def near(self, rows: Array) -> Array:
         """Mask of NOTE rows of which an end lies in a network that a rule names."""
@@ -89,5 +107,13 @@ class Watched:
 
 def low_word(addr: str) -> int:
     """The low 64 bits of an address as the packet path has it."""
-    number = int(ip_address(addr))
-    return number | _MAPPED if ":" not in addr else number & _LOW
+    if ":" in addr:
+        return int.from_bytes(inet_pton(AF_INET6, addr)[8:], "big")
+    return _MAPPED | int.from_bytes(inet_pton(AF_INET, addr), "big")
+
+
+def _within(words: Array, tier: Array) -> Array:
+    """Mask: which words are in a sorted, non-empty tier?"""
+    places = np.minimum(np.searchsorted(tier, words), len(tier) - 1)
+    hit: Array = tier[places] == words
+    return hit
