@@ -56,7 +56,7 @@ def test_the_files_of_a_run(capture, tmp_path):
 def test_a_run_that_breaks_leaves_no_files(capture, tmp_path, monkeypatch):
     """Half a result must not look like a whole one."""
 
-    def broken(self, last):
+    def broken(self, *_):
         raise RuntimeError("the disk is full")
 
     monkeypatch.setattr(Interpreter, "finish", broken)
