@@ -82,7 +82,7 @@ def run(
         for piece in table.run(batch, out.rows, out.quotes, out.quoted):
             records.append(piece.records)
             told = piece.notes
-            told["pay"] -= batch.off[told["index"]]
+            told["pay"] -= np.where(told["pay"] >= 0, batch.off[told["index"]], 0)
             told["index"] += np.uint32(low)
             notes.append(told)
         buckets += [Bucket(int(b)).name for b in out.rows["bucket"]]

@@ -55,11 +55,12 @@ def frame(pick, stacks, hosts):
     a = known.pop(pick(range(len(known))))
     b = known.pop(pick(range(len(known))))
     one, two = End(MACS[0], a, pick(PORTS)), End(MACS[1], b, pick(PORTS))
-    return build(pick(KINDS), one, two, pick(stacks), pick)
+    known = (HOSTS6 if ":" in a else HOSTS4)[:3]
+    return build(pick(KINDS), one, two, pick(stacks), pick, (a,) if hosts else known)
 
 
-def build(kind, one, two, stack, pick):
-    """One frame of a kind between two ends."""
+def build(kind, one, two, stack, pick, routers=("10.0.0.1", "203.0.113.9")):
+    """One frame of a kind between two ends; ``routers`` send ICMP errors."""
     def segment():
         return tcp(one, two, b"d" * pick(SIZES), seq=pick(SEQS), ack=pick(SEQS), flags=pick(FLAGS))
 
@@ -75,7 +76,7 @@ def build(kind, one, two, stack, pick):
     elif kind == "quote":
         proto = pick((6, 17))
         quoted = ip(two.addr, one.addr, proto, (tcp if proto == 6 else udp)(two, one, b""))
-        packet = ip(pick((HOSTS6 if v6 else HOSTS4)[:3]), two.addr, 58 if v6 else 1,
+        packet = ip(pick(routers), two.addr, 58 if v6 else 1,
                     icmp(1 if v6 else 3, 1, payload=quoted))  # fmt: skip
     else:
         later = kind == "later"
