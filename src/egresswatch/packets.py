@@ -37,7 +37,7 @@ PACKET = np.dtype(
         ("flags", "u1"),     # PF_*
         ("head", "u1"),      # length of the L4 header: the IP payload begins at pay - head
         ("icmp", "u2"),      # ICMP type << 8 | code
-        ("pad", "u1", (4,)),
+        ("pad", "u1", (8,)),  # two cache lines, whole words
     ]
 )
 

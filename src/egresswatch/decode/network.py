@@ -222,9 +222,7 @@ def write_ip(
         row["pay_len"] = pay_len
         row["pay_cap"] = max(np.int64(0), pe - pay)
     else:
-        row["pay_len"] = 0
-        row["pay_cap"] = 0
-        row["pay"] = -1
+        row["pay"], row["head"], row["pay_len"], row["pay_cap"] = -1, 0, 0, 0
     # canonical order: the lower address, then the lower port, is end a
     swap = s_hi > d_hi or (s_hi == d_hi and (s_lo > d_lo or (s_lo == d_lo and sport > dport)))
     if swap:
