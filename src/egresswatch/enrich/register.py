@@ -47,9 +47,9 @@ class Register:
         self._max = max(1, max_hosts)
         self._macs: dict[int, Asset] = {}
         self._addrs: dict[str, Asset] = {}
+        self._holders: dict[str, dict[int, None]] = {}  # MACs with an address, first comer first
         self._routers: set[int] = set()
-        self._loose = 0
-        """Hosts known by address only."""
+        self._loose = 0  # hosts known by address only
         self._ids: dict[str, str] = {}
         self._seen: dict[tuple[int, str], Asset | None] = {}
         self._read: dict[tuple[str, str], tuple[Mark, ...]] = {}
@@ -133,8 +133,11 @@ class Register:
         asset.ips.append(addr)
         version = [":" in ip for ip in asset.ips]
         if version.count(False) > _MOST_V4 or version.count(True) > _MOST_V6:
-            self._route(mac)
+            if not self._route(mac):
+                asset.ips.pop()
+                return asset
             return self._addrs.get(addr)
+        self._holders.setdefault(addr, {})[mac] = None
         former = self._addrs.get(addr)
         if former is not None and not former.macs:
             self._absorb(former, asset)
@@ -187,20 +190,22 @@ class Register:
         self._route(asset.mac)
         return self._addrs.get(addr)
 
-    def _route(self, mac: int) -> None:
-        """``mac`` is a router: hand what was taken for one host to its addresses."""
+    def _route(self, mac: int) -> bool:
+        """``mac`` is a router: hand what was taken for one host to its addresses. False: no room."""
         if len(self._routers) >= self._max:
             self.refused += 1
-            return
+            return False
         self._routers.add(mac)
         self._seen.clear()
         whole = self._macs.pop(mac, None)
         if whole is None:
-            return
+            return True
         if not whole.settled:
             self._ids.pop(whole.asset_id, None)
         for addr in whole.ips:
-            own = next((other for other in self._macs.values() if addr in other.ips), None)
+            holders = self._holders.get(addr, {})
+            holders.pop(mac, None)
+            own = self._macs[next(iter(holders))] if holders else None
             if self._addrs.get(addr) is whole:
                 del self._addrs[addr]
             part = own or self._by_addr(addr, mac, judge=False)
@@ -219,6 +224,7 @@ class Register:
                 self._take_id(part, whole)
                 whole.settled = False
             self._judge(part)
+        return True
 
     def _take_id(self, asset: Asset, former: Asset) -> None:
         self._ids.pop(asset.asset_id, None)
@@ -244,8 +250,7 @@ class Register:
         if asset is None:
             return False
         before = (asset.monitored, asset.asset_id, asset.role, asset.vendor, asset.model, asset.hostname)
-        new = [self._keep(asset, addr, mark) for mark in marks]
-        if any(new):
+        if sum(self._keep(asset, addr, mark) for mark in marks):
             self._judge(asset)
         return before != (
             asset.monitored, asset.asset_id, asset.role, asset.vendor, asset.model, asset.hostname
@@ -292,5 +297,4 @@ class Register:
         self._ids[wanted] = asset.key
 
     def _all(self) -> list[Asset]:
-        by_addr = [asset for asset in self._addrs.values() if not asset.macs]
-        return [*self._macs.values(), *by_addr]
+        return [*self._macs.values(), *(asset for asset in self._addrs.values() if not asset.macs)]

@@ -20,7 +20,7 @@ from egresswatch.flow.layout import (
     HOSTS,
     Tally,
 )
-from egresswatch.jit import kernel
+from egresswatch.jit import inline, kernel
 from egresswatch.loads import mix, pair_hash
 
 C_DUP_FORGOTTEN = int(Tally.dup_forgotten)
@@ -31,18 +31,24 @@ _U0 = np.uint64(0)
 _U32 = np.uint64(32)
 
 
+@inline
+def dup_place(s: Any, key: Any) -> Any:
+    """First entry of a fingerprint's set."""
+    return (s * DUP_SETS + (np.int64(key >> _U32) & (DUP_SETS - 1))) * DUP_WAYS
+
+
 @kernel
 def is_duplicate(dups: Any, s: Any, key: Any, clock: Any, window: Any, tally: Any) -> Any:
     """Was the same content seen within ``window`` ns? Remembers it if not."""
-    base = np.int64(key >> _U32) % DUP_SETS * DUP_WAYS
+    base = dup_place(s, key)
     victim = base
     for k in range(base, base + DUP_WAYS):
-        entry = dups[s, k]
+        entry = dups[k]
         if entry["key"] == key and clock - entry["clock"] <= window:
             return True
-        if entry["clock"] < dups[s, victim]["clock"]:
+        if entry["clock"] < dups[victim]["clock"]:
             victim = k
-    entry = dups[s, victim]
+    entry = dups[victim]
     if entry["key"] != _U0 and clock - entry["clock"] <= window:
         tally[C_DUP_FORGOTTEN] += np.uint64(1)
     entry["key"], entry["clock"] = key, clock
@@ -51,7 +57,7 @@ def is_duplicate(dups: Any, s: Any, key: Any, clock: Any, window: Any, tally: An
 
 @kernel
 def _fragment_key(pkt: Any, side: Any, vlan: Any) -> Any:
-    h = mix(mix(pkt["frag_key"], pkt["a_lo"]), pkt["b_lo"])
+    h = mix(mix(mix(_U0, pkt["frag_key"]), pkt["a_lo"]), pkt["b_lo"])
     h = mix(mix(h, pkt["a_hi"]), pkt["b_hi"])
     return mix(mix(h, np.uint64(side)), np.uint64(vlan)) | np.uint64(1)
 
@@ -98,7 +104,8 @@ def show_host(hosts: Any, s: Any, row: Any, side: Any, kind: Any, mac: Any, vlan
     if kind > 1:
         return False
     if kind == 1:
-        h = mix(np.uint64(mac), row["a_lo"] if side == 0 else row["b_lo"])
+        # from the MAC alone first: many a MAC is made from the address, and their difference says nothing
+        h = mix(mix(_U0, np.uint64(mac)), row["a_lo"] if side == 0 else row["b_lo"])
         h = mix(mix(h, row["a_hi"] if side == 0 else row["b_hi"]), np.uint64(vlan))
     else:
         if mac == _U0:

@@ -29,7 +29,7 @@ from egresswatch.flow.layout import (
     S_SEEN_B,
     S_UNREACHABLE,
 )
-from egresswatch.flow.tcp import ACK
+from egresswatch.flow.tcp import ACK, FIN, PSH
 from egresswatch.jit import inline, kernel
 
 _U8 = np.uint64(8)
@@ -51,6 +51,9 @@ def outcome(row: Any) -> Any:
     if orig_first and resp_seen:
         return OUT_ANSWERED
     if resp_first and not resp_seen:
+        mine = row["flags_b"] | row["ever_b"] if orig_b else row["flags_a"] | row["ever_a"]
+        if tcp and mine & ACK != 0 and mine & (FIN | PSH) != 0:
+            return OUT_ANSWERED  # a connection older than the capture was reset, not an attempt refused
         return OUT_REFUSED
     if tcp:
         flags = row["flags_a"] | row["ever_a"] | row["flags_b"] | row["ever_b"]

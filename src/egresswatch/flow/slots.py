@@ -18,8 +18,9 @@ from egresswatch.jit import inline, kernel
 
 VLAN_IGNORE, VLAN_KEY, VLAN_AUTO = 0, 1, 2
 MAX_STACKS = 4096
-"""Live flows of the same endpoints that differ in their tags alone: every VID has room (a DHCP broadcast is
-the same flow in all VLANs), two million pairs of tags would make each look-up a walk past all of them."""
+"""Live flows of one hash: those of the same endpoints differ in their tags alone, and every VID has room (a
+DHCP broadcast is the same flow in all VLANs). Two million pairs of tags, or keys made to fall together, would
+make each look-up a walk past all of them."""
 _S32 = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _U0 = np.uint64(0)
@@ -40,7 +41,7 @@ def same_key(row: Any, pkt: Any) -> Any:
 @kernel
 def find(slots: Any, base: Any, mask: Any, rows: Any, pkt: Any, side: Any, vlan: Any, mode: Any) -> Any:
     """(row or -1, how): how is 0 exact, 1 to be joined, 2 none but a joined flow was contradicted,
-    3 none, and the row told must make room: there are MAX_STACKS of these endpoints."""
+    3 none, and the row told must make room: there are MAX_STACKS of this hash."""
     want = np.uint64(pkt["hash"])
     at = np.int64(pkt["hash"]) & mask
     join, contradicted = np.int64(-1), 0
@@ -66,11 +67,11 @@ def find(slots: Any, base: Any, mask: Any, rows: Any, pkt: Any, side: Any, vlan:
                         join = index
                 elif row["state"] & S_JOINED != 0 and other == vlan:
                     contradicted = 1
-                if first < 0:
-                    first = index
-                stacks += 1
-                if stacks >= MAX_STACKS:
-                    break
+            if first < 0:
+                first = index
+            stacks += 1
+            if stacks >= MAX_STACKS:
+                break
         at = (at + 1) & mask
     if join >= 0:
         return join, 1

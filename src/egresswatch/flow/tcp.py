@@ -25,7 +25,7 @@ from egresswatch.flow.layout import (
 )
 from egresswatch.jit import inline, kernel
 
-FIN, SYN, RST, ACK = 1, 2, 4, 16
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MAX_HOLE = 1 << 26
 _M32 = np.int64(0xFFFFFFFF)
 

@@ -19,7 +19,7 @@ from egresswatch.pipeline.classify import Class, Classifier
 from egresswatch.pipeline.columns import uid_text
 from egresswatch.pipeline.community import community_id
 from egresswatch.pipeline.notes import Addresses, Note
-from egresswatch.pipeline.perimeter import opened_inside
+from egresswatch.pipeline.perimeter import opened_inside, opener
 from egresswatch.records import AddressClass, EndReason, FlowInfo, Outcome
 from egresswatch.rules import MatchTables
 from egresswatch.rules.site import Site
@@ -66,10 +66,10 @@ class EgressEvents:
     def of_note(self, note: Note, frame: int) -> Facts | None:
         """Facts of a note's flow; None when it does not leave anything."""
         a, b = note.class_ab >> 4, note.class_ab & 15
-        inside = self._inside_end(a, b, note.orig)
+        port_a, port_b = note.meta >> 48, note.meta >> 32 & 0xFFFF
+        inside = self._inside_end(a, b, opener(note.orig, bool(note.oriented), note.proto, (port_a, port_b)))
         if inside is None:
             return None
-        port_a, port_b = note.meta >> 48, note.meta >> 32 & 0xFFFF
         lport, rport = (port_b, port_a) if inside else (port_a, port_b)
         totals = (note.bytes_a, note.pkts_a), (note.bytes_b, note.pkts_b)
         return Facts(
@@ -83,11 +83,13 @@ class EgressEvents:
 
     def of_record(self, row: Any) -> Facts | None:
         """Facts of a FLOW_RECORD row; None when it does not leave anything."""
-        inside = self._inside_end(int(row["orig_class"]), int(row["resp_class"]), 0)
+        proto, ports = int(row["proto"]), (int(row["orig_p"]), int(row["resp_p"]))
+        opened = opener(0, bool(row["oriented"]), proto, ports)
+        inside = self._inside_end(int(row["orig_class"]), int(row["resp_class"]), opened)
         if inside is None:
             return None
         one, other = ("resp", "orig") if inside else ("orig", "resp")
-        v6, proto = int(int(row["ver"]) == 6), int(row["proto"])
+        v6 = int(int(row["ver"]) == 6)
         lport, rport = int(row[f"{one}_p"]), int(row[f"{other}_p"])
         return Facts(
             int(row["tick"]), 0, int(row["uid"]), proto,
@@ -154,10 +156,10 @@ class EgressEvents:
             cc=hit.cc, asn=hit.asn or 0, as_org=hit.as_org, ja4=info.ja4 if info else "", final=flow.final,
         )  # fmt: skip
 
-    def _inside_end(self, first: int, second: int, originator: int) -> int | None:
-        """Which end (0, 1) is the inside host whose egress this would be."""
+    def _inside_end(self, first: int, second: int, opened: int) -> int | None:
+        """Which end (0, 1) is the inside host whose egress this would be; ``opened`` it, if both are."""
         if {first, second} == {_INSIDE, _OUTSIDE}:
             return 0 if first == _INSIDE else 1
         if self._site.given and first == second == _INSIDE:
-            return originator
+            return opened
         return None

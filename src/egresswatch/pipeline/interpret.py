@@ -62,8 +62,9 @@ class Interpreter:
         """Flow -> frame of its latest event in this second."""
         self._watched = Watched(tables)
 
-    def second(self, second: Second) -> None:
-        """Everything that happened in one second."""
+    def second(self, second: Second, *, last: bool = False) -> None:
+        """Everything that happened in one second. After the ``last`` one ``finish`` tells what a tick would
+        tell, with all the rest in one order."""
         now = second.number * NS
         self._silence(now)
         hour = now // self._hold
@@ -87,10 +88,13 @@ class Interpreter:
                     self._event(note, frame)
         if records is not None:
             self._records(records[records["tick"] != now])
-        self._tell(self._detector.tick(now + NS))
+        if not last:
+            self._tell(self._detector.tick(now + NS))
 
-    def finish(self, last: int) -> None:
-        """End of input at packet time ``last`` (ns)."""
+    def finish(self, seconds: Iterable[Second], last: int) -> None:
+        """End of input at packet time ``last`` (ns), with the seconds that are still to come."""
+        for second in seconds:
+            self.second(second, last=second.number >= last // NS)
         self._tell(self._detector.finish((last // NS + 1) * NS))
         self._rows.flush()
 
@@ -131,8 +135,9 @@ class Interpreter:
         if not asset.monitored or asset.key in self._monitored:
             return
         self._monitored.add(asset.key)
-        self._watched.add(*map(low_word, asset.ips))
-        for rows in self._rows.held():
+        words = [low_word(ip) for ip in asset.ips]
+        self._watched.add(*words)
+        for rows in self._rows.held(words):
             self._record_events(rows, asset)
 
     def _message(self, note: Note, frame: int, payload: bytes) -> int:

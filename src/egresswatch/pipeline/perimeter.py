@@ -26,6 +26,12 @@ def opened_inside(inside_is_orig: bool, oriented: bool, proto: int, lport: int, 
     return inside_is_orig and not lport < WELL_KNOWN <= rport
 
 
+def opener(originator: int, oriented: bool, proto: int, ports: tuple[int, int]) -> int:
+    """Which of two inside ends (0, 1) opened their flow; ``ports`` in the same order."""
+    end = opened_inside(True, oriented, proto, ports[originator], ports[1 - originator])
+    return originator if end else 1 - originator
+
+
 def directions(rows: Array) -> Array:
     """Direction codes (int32) of flow records."""
     a, b = rows["orig_class"], rows["resp_class"]

@@ -94,9 +94,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
                     progress(source.bytes_read, front.frames)
         finally:
             source.close()
-        for second in front.finish():
-            interpreter.second(second)
-        interpreter.finish(front.clock if front.frames else 0)
+        interpreter.finish(front.finish(), front.clock if front.frames else 0)
         account = ledger(
             front, source.facts, tables, site, engine.shed,
             {

@@ -20,8 +20,9 @@ from egresswatch.enrich.geo import Geo
 from egresswatch.enrich.register import Register
 from egresswatch.pipeline import columns
 from egresswatch.pipeline.classify import Classifier
+from egresswatch.pipeline.held import Held
 from egresswatch.pipeline.notes import Addresses
-from egresswatch.pipeline.perimeter import directions
+from egresswatch.pipeline.perimeter import directions, opener
 from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Direction, EndReason, FlowInfo, Outcome
 from egresswatch.rules.site import Site
@@ -70,8 +71,7 @@ class Rows:
         self._site, self._register, self._classifier, self._geo = site, register, classifier, geo
         self._flows, self._sightings_out = flows, sightings
         self._max = settings.output.max_held_rows
-        self._records: list[Array] = []
-        self._count = 0
+        self._held = Held()
         self._sightings: list[HeldSighting] = []
         self._infos: dict[int, FlowInfo] = {}
         self._addresses = Addresses()
@@ -86,8 +86,7 @@ class Rows:
         told = rows["orig_pkts"] + rows["resp_pkts"] + rows["orig_missed"] + rows["resp_missed"] > 0
         rows = rows[told]
         if len(rows):
-            self._records.append(rows)
-            self._count += len(rows)
+            self._held.add(rows)
 
     def learn(self, flow: int, info: FlowInfo) -> None:
         """What was read on a flow; the object goes on changing while the flow lives."""
@@ -100,11 +99,11 @@ class Rows:
     @property
     def full(self) -> bool:
         """More is held than should be."""
-        return self._count >= self._max or len(self._sightings) >= self._max
+        return len(self._held) >= self._max or len(self._sightings) >= self._max
 
-    def held(self) -> Sequence[Array]:
-        """Records that are still held, oldest first."""
-        return self._records
+    def held(self, words: Sequence[int]) -> list[Array]:
+        """Records that are still held of hosts with these low address words, oldest first."""
+        return self._held.of(words)
 
     def info(self, flow: int) -> FlowInfo | None:
         """What was read on a flow whose rows are held."""
@@ -112,9 +111,8 @@ class Rows:
 
     def flush(self, live: set[int] | None = None) -> None:
         """Judge and write everything held. ``live``: flows whose infos must be kept."""
-        if self._records:
-            rows = np.concatenate(self._records)
-            self._records, self._count = [], 0
+        if len(self._held):
+            rows = self._held.take()
             order = np.lexsort((rows["seq"], rows["uid"], rows["ts"]))
             for start in range(0, len(rows), _BLOCK):
                 self._write(rows[order[start : start + _BLOCK]])
@@ -211,7 +209,8 @@ class Rows:
         fields = {
             name: rows[name].tolist()
             for name in (
-                "orig_class", "resp_class", "orig_p", "resp_p", "proto", "ts_flow", "vlan", "vlan_tags"
+                "orig_class", "resp_class", "orig_p", "resp_p", "proto", "ts_flow", "vlan", "vlan_tags",
+                "oriented",
             )
         }
         near = self._networks.near(rows["orig_lo"], rows["resp_lo"], rows["ver"] == 6).tolist()
@@ -222,37 +221,43 @@ class Rows:
         for k, flow in enumerate(flows):
             info = self._infos.get(flow)
             a, b = fields["orig_class"][k], fields["resp_class"][k]
+            ports = fields["orig_p"][k], fields["resp_p"][k]
             outward = a == _INSIDE or b != _INSIDE
+            if a == b == _INSIDE:
+                outward = opener(0, bool(fields["oriented"][k]), fields["proto"][k], ports) == 0
             host, remote = (orig_text[k], resp_text[k]) if outward else (resp_text[k], orig_text[k])
-            port = fields["resp_p"][k] if outward else fields["orig_p"][k]
+            port = ports[1] if outward else ports[0]
             crossing = a + b == _INSIDE
             asset = _monitored(orig_assets, orig_asset[k]) or _monitored(resp_assets, resp_asset[k])
             if not crossing and info is None and asset is None:
                 one = _PLAIN
             else:
+                vlan = fields["vlan"][k] if fields["vlan_tags"][k] else None
+                vlans = _vlan(orig_assets, orig_asset[k]), _vlan(resp_assets, resp_asset[k])
+                own, peer = vlans if outward else (vlans[1], vlans[0])
                 one = self._judgement(
                     ends.texts[host], ends.texts[remote], fields["proto"][k], port, crossing,
-                    fields["ts_flow"][k], info, asset,
-                    fields["vlan"][k] if fields["vlan_tags"][k] else None, near[k],
+                    fields["ts_flow"][k], info, asset is not None, vlan if own is None else own, peer,
+                    near[k],
                 )
             codes[k] = found.setdefault(one, len(found))
         return list(found), codes
 
     def _judgement(
         self, host: str, remote: str, proto: int, port: int, crossing: bool, ts: int,
-        info: FlowInfo | None, asset: Asset | None, vlan: int | None, near: bool,
+        info: FlowInfo | None, monitored: bool, vlan: int | None, peer_vlan: int | None, near: bool,
     ) -> Judged:
         what = self._classifier.classify(
             host, remote, proto, port, crossing, ts, info, near=near
         )
         answer = "silent"
-        if asset is not None and self._site.given:
-            zone = self._site.zone_of(host, asset.vlan if asset.vlan is not None else vlan)
-            answer = self._site.policy(zone, remote, vlan, proto, port, what.all_names).answer
+        if monitored and self._site.given:
+            zone = self._site.zone_of(host, vlan)
+            answer = self._site.policy(zone, remote, peer_vlan, proto, port, what.all_names).answer
         name, source = what.names[0] if what.names else ("", "none")
         return Judged(
             info.service if info else "", name, source, info.ja4 if info else "", what.platform,
-            what.dest_class, judge(asset is not None, answer, what.dest_class),
+            what.dest_class, judge(monitored, answer, what.dest_class),
             tuple(rule.id for rule in what.rules),
         )
 
@@ -282,6 +287,10 @@ class Rows:
 
 
 _PLAIN = Judged("", "", "none", "", "", "none", "not_monitored", ())
+
+
+def _vlan(assets: list[Asset], code: int) -> int | None:
+    return assets[code].vlan if code >= 0 else None
 
 
 def _monitored(assets: list[Asset], code: int) -> Asset | None:

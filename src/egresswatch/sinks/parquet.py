@@ -24,6 +24,8 @@ from egresswatch.records import Array
 from egresswatch.sinks.folder import appear, temporary
 
 ROW_GROUP = 1 << 17
+_MANY = 256
+"""Small tables held apart: each costs some 40 kB however few rows it has."""
 _TIME = pa.timestamp("ns", "UTC")
 _U8, _U16, _U32, _U64, _TEXT = pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(), pa.string()
 
@@ -99,6 +101,8 @@ class TableWriter:
         self._held_rows += table.num_rows
         if self._held_rows >= ROW_GROUP:
             self._flush(whole=False)
+        elif len(self._held) >= _MANY:
+            self._held = [pa.concat_tables(self._held).combine_chunks()]
 
     def close(self) -> None:
         """Finish: the file appears under its name (also with no row)."""
