@@ -15,7 +15,7 @@ from tcp_twin import Stream
 NS = 10**9
 WHEEL = 1024
 FRAGMENT_LIFE = 30 * NS
-FIN, SYN, RST, ACK = 1, 2, 4, 16
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 IDLE, ACTIVE, END, EOF, LACK = 1, 2, 3, 4, 5
 ANSWERED, UNANSWERED, REFUSED, ONE_SIDED = 1, 2, 3, 4
 
@@ -100,6 +100,9 @@ class Flow:
         if orig in sides and resp in willing:
             return ANSWERED
         if resp in sides and resp not in willing:
+            mine = self.side_flags(orig, self.packets)
+            if mine & ACK and mine & (FIN | PSH):
+                return ANSWERED  # a connection older than the capture, torn down
             return REFUSED
         if any(p.flags & ACK for p in self.packets):
             return ONE_SIDED
