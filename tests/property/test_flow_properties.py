@@ -21,7 +21,7 @@ MODES = st.sampled_from(["auto", "true", "false"])
 SWAP4, SWAP6 = ("10.0.0.1", "192.168.3.4"), ("fd00::1", "fd00::2")
 
 
-@examples(150)
+@examples(400)
 @given(packets(longest=50), st.lists(st.integers(0, 50), max_size=6), st.sampled_from([1, 2, 3, 16]),
        st.booleans(), MODES)  # fmt: skip
 def test_any_cut_and_any_number_of_workers(shots, cuts, workers, dedup, vlan):

@@ -17,6 +17,7 @@ from egresswatch.loads import be16, be32, be64, le16, le32, u8
 from egresswatch.records import PATTERN, RECOGNISER_BASE, Array
 
 _U0 = np.uint64(0)
+_TOP = np.uint64(56)
 
 
 @inline
@@ -103,20 +104,13 @@ def probe(
 def pattern_lists(patterns: Array) -> tuple[Array, Array]:
     """(starts int32[513], order int32[n]): pattern numbers by protocol (TCP, UDP) and first byte."""
     assert patterns.dtype == PATTERN
-    starts, order = [0], []
-    for proto in (6, 17):
-        for byte in range(256):
-            for number, pattern in enumerate(patterns):
-                if int(pattern["proto"]) == proto and _first_byte_fits(pattern, byte):
-                    order.append(number)
-            starts.append(len(order))
-    return np.array(starts, np.int32), np.array(order or [0], np.int32)
-
-
-def _first_byte_fits(pattern: Any, byte: int) -> bool:
+    byte = np.arange(256, dtype=np.uint64)[:, None]
+    fits = np.ones((256, len(patterns)), np.bool_)
     for k in ("1", "2"):
-        if int(pattern["n" + k]) and int(pattern["off" + k]) == 0:
-            mask, value = int(pattern["mask" + k]) >> 56, int(pattern["value" + k]) >> 56
-            if byte & mask != value:
-                return False
-    return True
+        elsewhere = (patterns["n" + k] == 0) | (patterns["off" + k] != 0)
+        mask, value = patterns["mask" + k] >> _TOP, patterns["value" + k] >> _TOP
+        fits &= elsewhere | (byte & mask == value)
+    lanes = np.concatenate([fits & (patterns["proto"] == proto) for proto in (6, 17)])
+    order = lanes.nonzero()[1] if lanes.any() else np.zeros(1)
+    starts = np.concatenate([[0], lanes.sum(axis=1).cumsum()])
+    return starts.astype(np.int32), order.astype(np.int32)

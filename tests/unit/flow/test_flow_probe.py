@@ -24,6 +24,7 @@ STARTS = (
     b"\x10\x0e\x00\x04MQTT\x04", b"REGISTER sip:x", b"\xf1\x30\x00\x04", b"DHGET /x",
 )  # fmt: skip
 LISTS = pattern_lists(BUILTIN)
+PATTERNS_OF_ONE = row(Parser.STUN, 17, b"\x40", mask1=b"\xc0")
 PORTS = (0, 53, 67, 68, 1900, 3702, 5353, 32100, 40000)
 
 
@@ -85,6 +86,21 @@ def test_random_patterns(rows, proto, port, payload, extra):
     """Masks, offsets, ports, lengths and length relations of any rule pack."""
     asked = (np.concatenate(rows), proto, port, 2, payload, len(payload) + extra)
     assert kernel_answer(*asked) == (twin_answer(*asked) if payload else (0, 0, 0))
+
+
+@pytest.mark.parametrize("rows", [BUILTIN, BUILTIN[::-3], PATTERNS_OF_ONE, np.zeros(0, PATTERN)])
+def test_each_first_byte_has_the_patterns_that_can_fit_it(rows):
+    """In the order of the table, by protocol and byte; what cannot fit is not tried."""
+    starts, order = pattern_lists(rows)
+    for lane in range(512):
+        proto, byte = (6, lane) if lane < 256 else (17, lane - 256)
+        want = []
+        for k, pattern in enumerate(rows):
+            asked = [n for n in "12" if pattern["n" + n] and not pattern["off" + n]]
+            tops = [(int(pattern["mask" + n]) >> 56, int(pattern["value" + n]) >> 56) for n in asked]
+            if pattern["proto"] == proto and all(byte & mask == value for mask, value in tops):
+                want.append(k)
+        assert order[starts[lane] : starts[lane + 1]].tolist() == want
 
 
 def test_a_table_without_patterns_finds_nothing():
