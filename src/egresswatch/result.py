@@ -121,6 +121,8 @@ class ReplayResult:
     """One line per input that could not be read: exit status 1."""
     warnings: tuple[str, ...] = ()
     """One line per damage that was worked around: told, exit status 0."""
+    limits: tuple[str, ...] = ()
+    """Tables that were too small for this input, so that something may be missing."""
     alerts_by_severity: Mapping[str, int] = field(default_factory=dict)
     """Cases (not update lines) by severity."""
     verdicts: Mapping[str, int] = field(default_factory=dict)
@@ -176,6 +178,7 @@ def to_json(result: ReplayResult) -> dict[str, Any]:
         "outputs": list(result.outputs),
         "errors": list(result.errors),
         "warnings": list(result.warnings),
+        "limits": list(result.limits),
     }
 
 

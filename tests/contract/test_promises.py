@@ -125,3 +125,16 @@ def test_an_internal_violation_is_not_egress(replay):
     cameras = json.loads(result.screen)["cameras"]
     assert (cameras["egress"], cameras["blocked"], cameras["denied"]) == (0, 0, 1)
     assert [alert["network"]["direction"] for alert in result.alerts] == ["internal"]
+
+
+def test_a_full_table_of_cases_is_no_clean_bill(replay):
+    """What could not be kept makes a camera undecided, never clean."""
+    one, other = s.CLOUD.end(40001), s.P2P.end(40002)
+    frames = []
+    for k, camera in enumerate((one, other)):
+        talk = Talk(camera, out_there(f"192.0.2.{k + 1}", 9000))
+        frames += [(k, data) for data in (*talk.handshake(), *talk.send(0, b"x" * 100))]
+    result = replay(frames, "", "--set", "detect.max_cases=1")
+    assert "1 of 2 cameras sent data outside. 0 stayed inside. 1 undecided." in result.screen
+    assert "Not complete, tables were full: " in result.screen
+    assert "(detect.max_cases)" in result.screen

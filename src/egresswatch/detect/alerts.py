@@ -41,6 +41,8 @@ class Detector:
 
     def __init__(self, tables: Vendors, settings: DetectSettings, observer: str, version: str = "") -> None:
         self.refused = 0
+        self.untold: set[str] = set()
+        """Assets of which something found a full table: nobody can say that they are clean."""
         self._tables = tables
         self._settings = settings
         self._observer = (observer, version)
@@ -67,6 +69,7 @@ class Detector:
             case = self._case(finding, ev) if room else None
             if case is None:
                 self.refused += 1
+                self.untold.add(ev.asset_id)
                 return
             share = self._flows[ev.flow_uid] = Share(case, ev, ev.first_seen)
         case = share.case

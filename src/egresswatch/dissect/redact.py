@@ -64,6 +64,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://user:password@host (RFC 3986 §3.2.1), sip:user:password@host (RFC 3261 §19.1.1)
     (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/]*@"), rf"\1{HIDDEN}@"),
     (re.compile(r"(\bsips?:)[^\s@>;]*:[^\s@>;]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
+    # the same without a scheme, as some clients write into Host
+    (re.compile(r"(?<![\w:/@])(?!sips?:)[^\s/@:;,<>\"'()]+:[^\s/@<>]+@(?=[\w\[])", re.IGNORECASE),
+     f"{HIDDEN}@"),
     # everything behind the question mark of a path: cameras take user and password there
     (re.compile(r"\?[^\s\"'<>]+"), f"?{HIDDEN}"),
     # header lines that carry credentials (RFC 9110 §11, RFC 6265)

@@ -112,7 +112,8 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
         version=egresswatch.__version__, rules_version=tables.version, rules_count=len(tables.rules),
         site=site.policy_text(), policy=site.given, first_ts=front.first_ts, last_ts=front.last_ts,
         packets=front.frames, balanced=bool(account["balanced"]),
-        assets=_assets(register, alerts), inside_hosts=len(register), missed_bytes=missed,
+        assets=_assets(register, alerts, detector.untold), limits=_limits(account),
+        inside_hosts=len(register), missed_bytes=missed,
         missed_ratio=round(missed / (missed + seen), 6) if missed else 0.0,
         mirror=_mirror(account), out=str(options.out) if options.out is not None else None,
         outputs=tuple(str(options.out / name) for name in OUTPUTS) if options.out is not None else (),
@@ -164,7 +165,18 @@ def _patterns(pack: Array) -> Array:
     return patterns
 
 
-def _assets(register: Register, alerts: list[Alert]) -> tuple[AssetLine, ...]:
+def _limits(account: dict[str, Any]) -> tuple[str, ...]:
+    """Full tables that can hide a camera or a finding, with the setting that makes them larger."""
+    refused, shed = account["refused"], account["shed"]
+    told = (
+        (refused["cases"], "findings", "detect.max_cases"),
+        (refused["hosts"], "host facts", "enrich.max_hosts"),
+        (refused["names"], "names", "sniff.max_names"), (shed["flows"], "flows unread", "sniff.max_flows"),
+    )  # fmt: skip
+    return tuple(f"{number} {what} ({setting})" for number, what, setting in told if number)
+
+
+def _assets(register: Register, alerts: list[Alert], untold: set[str]) -> tuple[AssetLine, ...]:
     """A line for every monitored asset, those with findings first."""
     lines = asset_lines(alerts)
     out = []
@@ -173,6 +185,8 @@ def _assets(register: Register, alerts: list[Alert]) -> tuple[AssetLine, ...]:
         if line is None:
             ip = asset.ips[0] if asset.ips else ""
             line = AssetLine(asset.asset_id, ip, asset.maker)
+            if asset.asset_id in untold:
+                line = dataclasses.replace(line, state="undecided", what="more findings than could be kept")
         out.append(dataclasses.replace(line, role=asset.role))
     order = {state: place for place, state in enumerate(STATES)}
     out += lines.values()

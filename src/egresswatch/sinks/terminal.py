@@ -165,6 +165,8 @@ def _closing(result: ReplayResult, findings: list[AssetLine]) -> Iterator[str]:
         yield f"Not read: {plural(len(result.errors), 'input')} (told above); the answer is without them."
     if result.warnings:
         yield f"Damaged: {plural(len(result.warnings), 'input')} (told above), read up to the damage."
+    if result.limits:
+        yield f"Not complete, tables were full: {', '.join(result.limits)}."
     if result.alerts:
         counts = [
             f"{count(result.alerts_by_severity[name])} {name}"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egresswatch.dissect.redact import LONGEST, SHOWN, SUMMARISED, path_only, redacted, summary
+from egresswatch.dissect.redact import HIDDEN, LONGEST, SHOWN, SUMMARISED, path_only, redacted, summary
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,10 @@ def test_any_text_becomes_one_short_printable_line(text):
     line = redacted(text)
     assert line.isprintable()
     assert len(line) <= LONGEST
+
+
+def test_a_password_before_a_host_is_hidden_without_a_scheme():
+    """As some clients write it into the Host header; times and ports are no passwords."""
+    assert redacted("admin:S3cret@cam.example") == f"{HIDDEN}@cam.example"
+    assert redacted("cam.example:8080") == "cam.example:8080"
+    assert redacted("sip:6000@192.0.2.1") == "sip:6000@192.0.2.1"
