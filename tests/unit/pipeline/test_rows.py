@@ -51,9 +51,9 @@ def test_a_record_without_packets_is_not_a_row(made):
     """It says that a flow ended, no more; unless it missed bytes."""
     rows, _ = made
     rows.hold(record(orig_pkts=0))
-    assert not rows.held()
+    assert len(rows._held) == 0
     rows.hold(record(orig_pkts=0, resp_missed=5))
-    assert len(rows.held()) == 1
+    assert len(rows._held) == 1
 
 
 def test_a_full_hold_says_so(made):
@@ -65,7 +65,7 @@ def test_a_full_hold_says_so(made):
     assert rows.full
     rows.flush()
     assert not rows.full
-    assert not rows.held()
+    assert len(rows._held) == 0
 
 
 def test_verdicts_are_counted_by_record(made):

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worst shapes of traffic: nothing grows with the square of the input, nothing depends on its cutting."""
+
+import pytest
+import shapes
+from proof import replay
+
+from egresswatch.demo.frames import write_pcap
+from egresswatch.jit import DISABLED
+
+FEW = 60 if DISABLED else 400
+SOME, MANY = 5000, 20000
+TINY = (
+    "flow.table_size=1", "sniff.max_flows=1", "sniff.max_names=1", "enrich.max_hosts=1", "detect.max_cases=1",
+    "detect.max_destinations=1", "output.max_held_rows=1",
+)  # fmt: skip
+WAYS = {
+    "usual": (),
+    "tiny tables": TINY,
+    "all tunnels, no dedup": ("decode.decapsulate=all", "decode.dedup=false", "decode.vlan_in_key=false"),
+}
+
+name_of = pytest.mark.parametrize("shape", shapes.ALL, ids=lambda shape: shape.__name__)
+
+
+@pytest.fixture
+def capture(tmp_path):
+    """A function: a capture of so many frames of a shape."""
+
+    def made(shape, n):
+        path = tmp_path / f"{shape.__name__}-{n}.pcap"
+        with path.open("wb") as file:
+            write_pcap(file, shape(n), nano=True)
+        return path
+
+    return made
+
+
+@pytest.mark.parametrize("way", WAYS)
+@name_of
+def test_cutting_and_workers_change_nothing(shape, way, capture, tmp_path):
+    """The invariants hold, and one frame at a time by two workers gives the same bytes."""
+    path = capture(shape, FEW)
+    told = replay(path, tmp_path / "a", *WAYS[way])
+    again = replay(path, tmp_path / "b", *WAYS[way], "replay.batch=7", "replay.workers=2")
+    assert told.files == again.files
+
+
+@pytest.mark.jit_only
+@name_of
+def test_time_grows_with_the_input_only(shape, capture, tmp_path):
+    """Four times the frames take about four times as long, not sixteen times."""
+    few = replay(capture(shape, SOME), tmp_path / "few", "flow.table_size=65536").seconds
+    many = replay(capture(shape, MANY), tmp_path / "many", "flow.table_size=65536").seconds
+    assert many < 8 * few + 0.5
+
+
+def test_a_mac_that_ends_as_the_address_does_hides_nobody(capture, tmp_path):
+    """Hosts are told apart by MAC and address, not by what is left when one is taken from the other."""
+    told = replay(capture(shapes.cameras, FEW), tmp_path / "out")
+    assert told.files["cameras.json"].count(b'"asset_id"') == FEW
+
+
+@pytest.mark.jit_only
+def test_a_pair_of_ends_has_a_flow_in_every_vlan_but_no_more(capture, tmp_path):
+    """The oldest gives way when more tag stacks than VLANs carry the same pair; its packets are told."""
+    told = replay(capture(shapes.tag_stacks, 6000), tmp_path / "out", "flow.table_size=1000000")
+    assert told.ledger["flows"]["lack_of_resources"] == 6000 - 4096
