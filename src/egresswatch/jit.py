@@ -35,6 +35,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 DISABLED: bool = bool(numba.config.DISABLE_JIT)
 """True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``)."""
 
+_KEPT = 3
+"""Caches of other versions that are left alone: one of them may be running."""
+
 cache_unavailable: str = ""
 """Why kernels cannot be cached on disk; empty when they can."""
 
@@ -58,17 +61,24 @@ def _writable(folder: Path) -> bool:
         return False
 
 
+def _age(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:  # another process was quicker
+        return 0
+
+
 def _cache_folder() -> Path | None:
-    """The first folder that can be written, without the leavings of other versions in it."""
+    """The first folder that can be written, without what versions before the last ones left in it."""
     given = os.environ.get("NUMBA_CACHE_DIR")
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     bases = [Path(given)] if given else [Path(__file__).parent / "__pycache__", user / "egresswatch"]
     stamp = _stamp()
     for base in bases:
         if _writable(base / stamp):
-            for other in base.glob("kernels-*"):
-                if other.name != stamp:
-                    shutil.rmtree(other, ignore_errors=True)
+            others = [path for path in base.glob("kernels-*") if path.name != stamp]
+            for old in sorted(others, key=_age)[:-_KEPT]:
+                shutil.rmtree(old, ignore_errors=True)
             return base / stamp
     return None
 

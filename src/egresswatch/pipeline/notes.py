@@ -8,7 +8,7 @@ Payloads are copied out while the batch still holds them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address
+from socket import AF_INET6, inet_ntop
 from typing import NamedTuple
 
 import numpy as np
@@ -108,7 +108,7 @@ def address_text(hi: int, lo: int, v6: int) -> str:
     """Text of one address."""
     if not v6:
         return f"{lo >> 24 & 255}.{lo >> 16 & 255}.{lo >> 8 & 255}.{lo & 255}"
-    return str(IPv6Address(hi << 64 | lo))
+    return inet_ntop(AF_INET6, (hi << 64 | lo).to_bytes(16, "big"))
 
 
 def payloads(batch: FrameBatch, rows: Array) -> list[bytes | None]:

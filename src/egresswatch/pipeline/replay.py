@@ -103,9 +103,9 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
             },
         )  # fmt: skip
         register_rows = tuple(register.rows())
-        if options.out is not None:
-            write_cameras(options.out / CAMERAS, register_rows)
-            write_ledger(options.out / LEDGER, account)
+    if options.out is not None:
+        write_cameras(options.out / CAMERAS, register_rows)
+        write_ledger(options.out / LEDGER, account)
     geo.close()
     missed, seen = rows.missed, rows.seen_bytes
     return ReplayResult(
