@@ -31,6 +31,7 @@ from egresswatch.flow.layout import (
 )
 from egresswatch.flow.tcp import ACK, FIN, PSH
 from egresswatch.jit import inline, kernel
+from egresswatch.records import NO_PACKET
 
 _U8 = np.uint64(8)
 _U32 = np.uint64(32)
@@ -118,7 +119,7 @@ def export(row: Any, end: Any, tick: Any, out: Any) -> None:
     if row["pkts_a"] == 0 and row["pkts_b"] == 0:  # only tells that the flow ended, and what it missed
         row["ts"], row["ts_end"] = row["last"], row["last"]
     out["ts"], out["ts_end"], out["ts_flow"], out["tick"] = row["ts"], row["ts_end"], row["ts_flow"], tick
-    out["end"], out["outcome"] = end, outcome(row)
+    out["end"], out["outcome"], out["at"] = end, outcome(row), NO_PACKET
     out["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
     out["flipped"] = 1 if row["state"] & S_FLIPPED != 0 else 0
     row["sum_bytes_a"] += row["bytes_a"]

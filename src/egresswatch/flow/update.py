@@ -189,6 +189,7 @@ def update(
             join_fragment(frags, s, pkt, side, vlan & keep_vlan, clock, tally)
         elif flags & PF_FRAG_FIRST != 0:
             note_fragment(frags, s, pkt, side, vlan & keep_vlan, clock, tally)
+        told = cursor[0]
         index, how = find(slots, s * size, size - 1, rows, pkt, side, vlan, vlan_mode)
         tcp_flags = np.int64(pkt["tcp_flags"])
         when = np.int64(ts[i])
@@ -243,6 +244,9 @@ def update(
                 notes[nn],
             )
             nn += 1
+        while told < cursor[0]:  # records that this packet ended
+            out[told]["at"] = i
+            told += 1
         i += 1
     cursor[1] = nn
     return i

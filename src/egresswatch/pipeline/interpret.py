@@ -28,7 +28,7 @@ from egresswatch.pipeline.notes import NS, Addresses, Note, as_notes, message
 from egresswatch.pipeline.rows import HeldSighting, Rows
 from egresswatch.pipeline.telling import DHCP, shows_its_sender
 from egresswatch.pipeline.watched import Watched, low_word
-from egresswatch.records import RECOGNISER_BASE, Array, EndReason, Item, Message, Outcome
+from egresswatch.records import NO_PACKET, RECOGNISER_BASE, Array, EndReason, Item, Message, Outcome
 from egresswatch.rules import MatchTables
 from egresswatch.rules.model import FINGERPRINT_KINDS
 from egresswatch.rules.site import Site
@@ -63,8 +63,8 @@ class Interpreter:
         self._watched = Watched(tables)
 
     def second(self, second: Second, *, last: bool = False) -> None:
-        """Everything that happened in one second. After the ``last`` one ``finish`` tells what a tick would
-        tell, with all the rest in one order."""
+        """Everything that happened in one second, or in a part of one. After the ``last`` one ``finish``
+        tells what a tick would tell, with all the rest in one order."""
         now = second.number * NS
         self._silence(now)
         hour = now // self._hold
@@ -72,8 +72,10 @@ class Interpreter:
             self._rows.flush(self._reading)
         self._hour = hour
         records = np.concatenate(second.records) if second.records else None
-        if records is not None:
-            self._records(records[records["tick"] == now])
+        early = None
+        if records is not None:  # what time ended came first, what a packet ended comes after the packets
+            early = (records["at"] == NO_PACKET) & (records["tick"] == now)
+            self._records(records[early])
         self._told.clear()
         for block in second.notes:
             loud = self._watched.loud(block.rows)
@@ -81,14 +83,16 @@ class Interpreter:
             near = self._watched.near(rows).tolist()
             for note, payload, told in zip(as_notes(rows), held, near, strict=True):
                 self._note(note, block.first, payload, told)
+                if self._rows.full:  # a packet can say much: not all of a second's fits
+                    self._rows.flush(self._reading)
         for block in second.notes:  # crossings without more, once all names of the second are known
             for note in as_notes(block.rows[self._watched.quiet(block.rows)]):
                 frame = block.first + note.place
                 if self._told.get(note.flow, -1) < frame:
                     self._event(note, frame)
-        if records is not None:
-            self._records(records[records["tick"] != now])
-        if not last:
+        if records is not None and early is not None:
+            self._records(records[~early])
+        if second.closed and not last:
             self._tell(self._detector.tick(now + NS))
 
     def finish(self, seconds: Iterable[Second], last: int) -> None:

@@ -8,6 +8,7 @@ from egresswatch.config import load
 from egresswatch.demo import acts
 from egresswatch.demo import scenario as s
 from egresswatch.demo.frames import pcap
+from egresswatch.pipeline import front as front_module
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.notes import NS
 from egresswatch.pipeline.replay import networks
@@ -108,3 +109,30 @@ def test_notes_are_in_frame_order(read):
     ]  # fmt: skip
     assert frames == sorted(set(frames))
     assert np.all(np.array(frames) < len(session()))
+
+
+@pytest.fixture
+def standing_clock(monkeypatch):
+    """Frames of one moment, and parts of five."""
+    monkeypatch.setattr(front_module, "PART", 5)
+    return [frame._replace(ts=s.DAY) for frame in session()]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7, 50])
+def test_a_clock_that_stands_still_gathers_nothing(read, standing_clock, batch):
+    """A second of many frames comes out in parts, as soon as each is full, the last of them marked."""
+    _, seconds = read(standing_clock, batch)
+    given = 0
+    for number, part in enumerate(seconds[:-1], 1):
+        given += len(part)
+        assert given == max(0, (min(number * batch, len(standing_clock)) - 1) // 5)
+    closed = [one.closed for part in seconds for one in part]
+    assert closed == [False] * (len(closed) - 1) + [True]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 50])
+@pytest.mark.parametrize("size", ["1", "1024"])
+def test_cutting_changes_nothing_within_a_second(read, standing_clock, batch, size):
+    """The same parts with the same content; records of a table that is too small among them."""
+    setting = f"flow.table_size={size}"
+    assert shape(read(standing_clock, batch, setting)[1]) == shape(read(standing_clock, 10_000, setting)[1])
