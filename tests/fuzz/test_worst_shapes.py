@@ -5,7 +5,8 @@ import pytest
 import shapes
 from proof import replay
 
-from egresswatch.demo.frames import write_pcap
+from egresswatch.demo.frames import End, ethernet, ip, pcap, tcp, udp_frame, write_pcap
+from egresswatch.demo.payloads import A, dns_answer
 from egresswatch.jit import DISABLED
 
 FEW = 60 if DISABLED else 400
@@ -66,3 +67,23 @@ def test_a_pair_of_ends_has_a_flow_in_every_vlan_but_no_more(capture, tmp_path):
     """The oldest gives way when more tag stacks than VLANs carry the same pair; its packets are told."""
     told = replay(capture(shapes.tag_stacks, 6000), tmp_path / "out", "flow.table_size=1000000")
     assert told.ledger["flows"]["lack_of_resources"] == 6000 - 4096
+
+
+def test_what_a_silent_packet_shows_does_not_reach_as_far_as_its_batch(tmp_path):
+    """A host is recognised by a SYN to its maker's cloud; its next SYN is treated alike in any batch."""
+    host, router = End("02:00:00:00:00:01", "10.0.0.5", 40000), End("02:00:00:00:00:02", "203.0.113.1", 443)
+    resolver = End("02:00:00:00:00:02", "10.0.0.1", 53)
+    name = "litedev.hik-connect.com"
+    told = udp_frame(resolver, host, dns_answer(name, [(name, A, router.addr)]))
+
+    def syn(k, port):
+        one, other = host._replace(port=port), router._replace(addr=f"203.0.113.{1 + k}")
+        return ethernet(host.mac, other.mac, ip(host.addr, other.addr, 6, tcp(one, other, flags=shapes.SYN)))
+
+    frames = [(shapes.T0, syn(k, 40000)) for k in range(4)]  # the host as such is known after this second
+    frames += [(shapes.T0 + 2 * shapes.NS, data) for data in (told, *(syn(k, 40001) for k in range(4)))]
+    path = tmp_path / "silent.pcap"
+    path.write_bytes(pcap(frames))
+    one = "detect.max_cases=1"
+    files = [replay(path, tmp_path / str(n), one, f"replay.batch={n}").files for n in (1, 2, 3, 100)]
+    assert files[1:] == files[:-1]

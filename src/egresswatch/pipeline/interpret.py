@@ -85,9 +85,12 @@ class Interpreter:
                 self._note(note, block.first, payload, told)
                 if self._rows.full:  # a packet can say much: not all of a second's fits
                     self._rows.flush(self._reading)
-        for block in second.notes:  # crossings without more, once all names of the second are known
-            for note in as_notes(block.rows[self._watched.quiet(block.rows)]):
-                frame = block.first + note.place
+        # crossings without more, once all names of the second are known; chosen before the first is looked
+        # at: what that one shows must not reach as far as its batch does
+        quiet = [(block.first, block.rows[self._watched.quiet(block.rows)]) for block in second.notes]
+        for first, rows in quiet:
+            for note in as_notes(rows):
+                frame = first + note.place
                 if self._told.get(note.flow, -1) < frame:
                     self._event(note, frame)
         if records is not None and early is not None:
