@@ -90,7 +90,8 @@ def run(
     if shots:
         records += [piece.records for piece in table.finish(clock // NS)]
     table.close()
-    return Run(rows_of(records, "pad", "at"), rows_of(notes, "pad"), table.tally(), buckets, live, table.capacity)
+    told = rows_of(records, "pad", "at"), rows_of(notes, "pad")
+    return Run(*told, table.tally(), buckets, live, table.capacity)
 
 
 def rows_of(parts, *without) -> list[dict]:
