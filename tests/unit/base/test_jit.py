@@ -53,14 +53,16 @@ def test_the_switch_of_numba_is_obeyed(tmp_path):
 
 
 def test_kernels_are_cached_where_numba_is_told_to(tmp_path):
-    """NUMBA_CACHE_DIR names the folder; the leavings of other versions in it are removed."""
-    old = tmp_path / "kernels-0123456789abcdef"
-    old.mkdir()
+    """NUMBA_CACHE_DIR names the folder; of other versions' leavings the youngest few stay."""
+    left = [tmp_path / f"kernels-{k:016x}" for k in range(20)]
+    for age, folder in enumerate(left):
+        folder.mkdir()
+        os.utime(folder, (1_000_000 - age, 1_000_000 - age))
     code = "from egresswatch import jit; print(jit.cache_directory())"
     told = Path(child(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0"))
     assert told.parent == tmp_path
     assert told.name.startswith("kernels-")
-    assert not old.exists()
+    assert [folder.exists() for folder in left] == [k < jit._KEPT for k in range(20)]
 
 
 def test_without_a_folder_that_can_be_written_it_says_so(tmp_path):

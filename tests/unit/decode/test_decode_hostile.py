@@ -77,9 +77,7 @@ def test_what_lies_around_a_frame_is_never_read(frames, wanted, guard):
 
 def every_cut():
     for kind in ALL:
-        step = 5 if DISABLED else 1
-        cuts = range(0, len(kind.data), step)
-        yield from (Shot(kind.data[:n], T0, kind.link, len(kind.data)) for n in cuts)
+        yield from (Shot(kind.data[:n], T0, kind.link, len(kind.data)) for n in range(len(kind.data)))
 
 
 @pytest.mark.parametrize("between", [b"", b"\0" * 32, b"\xff" * 32, b"\x45\0\0\0" * 8])
@@ -93,7 +91,7 @@ def test_every_byte_of_every_frame_changed(kinds):
     """Zero, all ones and one more at each place."""
     frames = []
     for kind in kinds:
-        for at in range(0, len(kind.data), 7 if DISABLED else 1):
+        for at in range(0, len(kind.data), 3 if DISABLED else 1):
             for value in (0, 0xFF, (kind.data[at] + 1) & 0xFF):
                 data = kind.data[:at] + bytes([value]) + kind.data[at + 1 :]
                 frames.append(Shot(data, T0, kind.link))

@@ -165,13 +165,24 @@ def test_fragments_of_ipv6(offset):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"\x9c\x41\x9c", tcp(A, B)[:12], tcp(A, B)[:12] + b"\x40\x10" + b"\0" * 6, udp(A, B, b"")[:7]],
+    [b"", b"\x9c\x41\x9c", tcp(A, B)[:12], tcp(A, B)[:13], udp(A, B, b"")[:7],
+     tcp(A, B)[:12] + b"\x40\x10" + b"\0" * 6],
 )
 def test_a_broken_transport_header_is_counted_beside(body):
     """The frame stays accounted: its IP header is sound."""
     proto = 17 if len(body) < 10 else 6
     _, _, counts = one(ipv4(A.addr, B.addr, proto, body))
     assert counts["malformed_l4"] == 1
+
+
+@pytest.mark.parametrize("proto", [6, 17, 132])
+@pytest.mark.parametrize("size", range(14))
+def test_what_follows_the_declared_end_is_not_read(proto, size):
+    """A total length that ends within the ports: padding behind it is no header."""
+    key, row, counts = one(ipv4(A.addr, B.addr, proto, tcp(A, B, TEXT), total=20 + size))
+    assert key["has_ports"] == (size >= 4)
+    assert row["tcp"] == (0, 0, 0)
+    assert counts.get("malformed_l4", 0) == (proto == 6 or size < 8)
 
 
 def test_no_field_of_a_row_comes_from_the_row_that_was_there_before():

@@ -103,6 +103,18 @@ def test_each_first_byte_has_the_patterns_that_can_fit_it(rows):
         assert order[starts[lane] : starts[lane + 1]].tolist() == want
 
 
+@pytest.mark.parametrize("rel", [(0, 0, 0), (1, 6, 6), (2, 6, 6), (3, 4, 6), (4, 4, 6)])
+@pytest.mark.parametrize("size", range(1, 12))
+def test_comparisons_reach_to_the_last_captured_byte_and_no_further(rel, size):
+    """Each of both comparisons and the length relation, one byte short of it and with it."""
+    payload = b"ab\0\0cd\0\2xyz"[:size]
+    for first, second, off1, off2 in ((b"ab", b"cd", 0, 4), (b"ab", b"", 0, 0), (b"", b"xyz", 0, 8)):
+        rows = row(Parser.STUN, 17, first, second, off1=off1, off2=off2, rel=rel)
+        for length in (size, 8, 518):
+            asked = (rows, 17, 1, 2, payload, length)
+            assert kernel_answer(*asked, behind=b"ab\0\0cd\0\2xyz"[size:]) == twin_answer(*asked)
+
+
 def test_a_table_without_patterns_finds_nothing():
     """Sniffing without rules and without built-in patterns."""
     assert kernel_answer(np.zeros(0, PATTERN), 6, 1, 2, b"GET / HTTP/1.1", 14) == (0, 0, 0)

@@ -141,6 +141,12 @@ def test_a_syn_on_a_closed_connection_begins_a_new_flow(how):
     assert first["uid"] != second["uid"]
 
 
+def test_a_syn_ack_on_a_closed_connection_is_a_straggler():
+    """Only a SYN of its own opens another one."""
+    (record,) = records([there(SYN), back(RST, 1), back(SYN | ACK, 1.2)])
+    assert (record["orig_pkts"], record["resp_pkts"]) == (1, 2)
+
+
 def test_a_key_that_ends_and_begins_within_a_nanosecond_has_two_uids():
     """The same SYN before and after a reset, all with one time stamp: (uid, seq) stays a key."""
     got = records([there(SYN), back(RST), there(SYN), back(RST), there(SYN)])
