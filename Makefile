@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # egresswatch: `make demo` and `make test` do everything from a bare Debian 12; the rest is for contributors.
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit golden docs wheel clean
+FUZZ ?= 600
+.PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit fuzz golden docs wheel clean
 BIN := .venv/bin
 OUT ?= demo-out
 REPLAY = $(OUT)/camera-day/camera-day.pcap --set enrich.cameras=$(OUT)/camera-day/cameras.csv --out $(OUT)/result
@@ -48,6 +49,9 @@ test-jit: setup-dev ## the tests, kernels compiled
 
 test-nojit: setup-dev ## the tests, kernels as plain Python
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -m 'not jit_only'
+
+fuzz: setup-dev  ## spoiled captures and payloads for FUZZ seconds (600), the worst shapes of traffic measured
+	EGRESSWATCH_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/fuzz
 
 golden: setup-dev ## write the golden files anew (read the diff before committing it)
 	EGRESSWATCH_GOLDEN=write $(BIN)/python -m pytest -q tests/golden

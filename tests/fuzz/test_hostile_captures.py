@@ -22,7 +22,7 @@ from egresswatch.demo.frames import NS
 from egresswatch.errors import EgresswatchError
 from egresswatch.jit import DISABLED
 
-CASES = 20 if DISABLED else 90
+CASES = 8 if DISABLED else 60
 TINY = (
     "flow.table_size=1", "sniff.max_flows=1", "sniff.max_names=1", "enrich.max_hosts=1", "detect.max_cases=1",
     "output.max_held_rows=1",
