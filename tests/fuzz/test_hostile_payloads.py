@@ -58,7 +58,7 @@ def messages(herd, patterns, tmp_path_factory):  # noqa: F811
                     if data is not None:
                         out.append(message(note, block.first + note.place, data, addresses))
         source.close()
-    assert len(out) > 50
+    assert len(out) > 30
     return out
 
 

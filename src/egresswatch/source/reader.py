@@ -147,7 +147,7 @@ class FileReader:
         place, failed = arena.place, arena.stream.failed
         record = f"record {count(facts.frames + 1)}"
         if step.damage:
-            unread = arena.drain()
+            unread = int(arena.drain())
             words = f"{record} {step.damage}: damaged from byte {count(place)} on"
         else:
             unread = int(arena.left)
