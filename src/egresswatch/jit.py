@@ -4,8 +4,8 @@
 Rules of this file: nothing else in the package imports numba. Kernels compile without the
 interpreter lock held (``nogil``) and are cached on disk: in ``NUMBA_CACHE_DIR``, else beside the
 package, else in the user's cache folder. numba looks only at the file of the kernel itself, not at
-those of the functions it inlines, so the cache lies in a folder named after all sources of the
-package. Where no folder can be written, kernels compile each time and ``cache_unavailable`` says
+those of the functions it inlines, so the cache lies in a folder named after all sources that a
+kernel can be made of. Where no folder can be written, kernels compile each time and ``cache_unavailable`` says
 why. With ``NUMBA_DISABLE_JIT=1`` kernels
 run as plain Python over NumPy scalars: then unsigned wrap-around is expected, not a warning.
 
@@ -35,6 +35,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 DISABLED: bool = bool(numba.config.DISABLE_JIT)
 """True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``)."""
 
+KERNEL_SOURCES = (
+    "decode", "flow", "source/kernels.py", "pipeline/community.py", "config.py", "errors.py", "jit.py", "loads.py",
+    "packets.py", "records.py",
+)  # fmt: skip
+"""Files and folders of the package that hold kernels or anything that these import (tests/unit/base)."""
+
 _KEPT = 3
 """Caches of other versions that are left alone: one of them may be running."""
 
@@ -43,10 +49,12 @@ cache_unavailable: str = ""
 
 
 def _stamp() -> str:
-    """Name of the sources: changes with any of them."""
+    """Name of the kernels' sources: changes with any of them."""
     package = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    places = [package / name for name in KERNEL_SOURCES]
+    paths = [path for place in places for path in (place.rglob("*.py") if place.is_dir() else (place,))]
+    for path in sorted(paths):
         status = path.stat()
         digest.update(f"{path.relative_to(package)} {status.st_size} {status.st_mtime_ns}\n".encode())
     return "kernels-" + digest.hexdigest()[:16]

@@ -121,6 +121,20 @@ class Parser(IntEnum):
     STUN = 14
     MQTT = 15
     DTLS = 16
+    RTMP = 17
+    FTP = 18
+    SMTP = 19
+    SMB = 20
+    NFS = 21
+    TELNET = 22
+    SNMP = 23
+    NATPMP = 24
+    SRT = 25
+    RTP = 26
+    SADP = 27
+    DHDISCOVER = 28
+    XMDISCOVER = 29
+    NBNS = 30
 
 
 RECOGNISER_BASE = 64

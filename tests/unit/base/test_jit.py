@@ -2,6 +2,7 @@
 """The one door to numba: compiled or plain, cached under the name of all sources, quiet about wrapping."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,16 +75,21 @@ def test_without_a_folder_that_can_be_written_it_says_so(tmp_path):
     assert told.startswith("'' no folder for compiled kernels can be written")
 
 
-def test_the_cache_is_named_after_all_sources(tmp_path, monkeypatch):
+def test_the_cache_is_named_after_all_sources_of_kernels(tmp_path, monkeypatch):
     """numba looks at a kernel's own file only: a change anywhere must give another name."""
     package = tmp_path / "package"
     package.mkdir()
     (package / "one.py").write_text("1")
     (package / "jit.py").write_text("2")
     monkeypatch.setattr(jit, "__file__", str(package / "jit.py"))
+    monkeypatch.setattr(jit, "KERNEL_SOURCES", ("flow", "jit.py"))
+    (package / "flow").mkdir()
+    (package / "flow" / "one.py").write_text("1")
     before = jit._stamp()
     assert jit._stamp() == before
     (package / "one.py").write_text("10")
+    assert jit._stamp() == before, "no kernel is made of it"
+    (package / "flow" / "one.py").write_text("10")
     assert jit._stamp() != before
 
 
@@ -100,3 +106,26 @@ def test_only_this_file_imports_numba():
     package = Path(egresswatch.__file__).parent
     others = [p for p in package.rglob("*.py") if p.name != "jit.py" and "import numba" in p.read_text()]
     assert others == []
+
+
+def test_the_name_covers_every_file_a_kernel_can_be_made_of():
+    """Kernels, and all that the files that hold them import, however far away."""
+    package = Path(jit.__file__).parent
+    modules = {
+        path.relative_to(package).as_posix(): path.read_text(encoding="utf-8")
+        for path in package.rglob("*.py")
+    }
+    wanted = {
+        name
+        for name, text in modules.items()
+        if re.search(r"jit import .*\b(kernel|inline)\b", text) and not name.startswith("cli/")
+    }
+    left = list(wanted)
+    while left:
+        for imported in re.findall(r"^from egresswatch\.([\w.]+) import", modules[left.pop()], re.MULTILINE):
+            name = imported.replace(".", "/") + ".py"
+            if name in modules and name not in wanted:
+                wanted.add(name)
+                left.append(name)
+    covered = tuple(name if name.endswith(".py") else name + "/" for name in jit.KERNEL_SOURCES)
+    assert [name for name in sorted(wanted) if not name.startswith(covered)] == []
