@@ -13,14 +13,13 @@ network: it is counted (``parser_errors``) and reading goes on.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from egresswatch.records import RECOGNISER_BASE, Array, FlowInfo, Item, Message, Parser, Verdict
 from egresswatch.sniff import facts, probes
 from egresswatch.sniff.defrag import Defrag
-from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, STREAMS, Connection, Parsed
+from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, STREAMS, Connection, Parsed, reader, within
 from egresswatch.sniff.reassembly import Stream, repeats
 
 R = TypeVar("R")
@@ -38,8 +37,7 @@ _SEGMENT = 64 << 10
 """What one packet can bring beyond the budget of a side."""
 _TRIES = 8
 """Flows looked at, oldest first, for one that can give way."""
-_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]", re.DOTALL)
-_MAX_PROTOCOLS = 8
+MAX_PROTOCOLS = 8
 """Recognisers told per flow."""
 
 
@@ -120,7 +118,7 @@ class Engine:
     def _recognised(self, m: Message) -> list[Item]:
         info = self._info(m)
         name = str(m.parser - RECOGNISER_BASE)
-        if info is None or name in info.protocols or len(info.protocols) >= _MAX_PROTOCOLS:
+        if info is None or name in info.protocols or len(info.protocols) >= MAX_PROTOCOLS:
             return []
         info.protocols += (name,)
         return [Item("p2p", name, "", m.parser - RECOGNISER_BASE)]
@@ -200,7 +198,9 @@ class Engine:
             m = m._replace(length=len(m.payload) + stream.cut)
         while stream.buffer:
             try:
-                verdict, found, used = STREAMS[stream.parser](stream.buffer, m)
+                if stream.reader is None:
+                    stream.reader = reader(stream.parser)
+                verdict, found, used = stream.reader(stream.buffer, m)
             except Exception:  # noqa: BLE001 - as in _guard
                 self._shed["parser_errors"] += 1
                 verdict, found, used = _FAILED
@@ -212,8 +212,8 @@ class Engine:
                     continue
             elif verdict is _NEED_MORE and not stream.cut:
                 break
-            elif verdict is _NOT_MINE and stream.parser != _TLS and _HELLO.match(stream.buffer):
-                stream.parser = _TLS  # within a proxy's connection (RFC 9110 §9.3.6)
+            elif verdict is _NOT_MINE and (inner := within(stream.parser, stream.buffer)):
+                stream.parser, stream.reader = inner, None
                 continue
             stream.drop()
             break

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which function reads what: the three kinds of parser, and the service that each of them stands for.
 
-A stream parser gets the bytes of one side in order and says how much it took. A datagram parser gets one
+A stream parser gets the bytes of one side in order and says how much it took; a reader is one that keeps
+something of its stream between messages, so that every stream has its own. A datagram parser gets one
 payload; None means "not mine". A connection keeps what one flow's datagrams have shown so far.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -27,6 +29,12 @@ STREAMS: Final[dict[int, StreamParser]] = {
     Parser.STUN: stun.parse_stream,
     Parser.MQTT: mqtt.parse,
 }
+READERS: Final[dict[int, Callable[[], StreamParser]]] = {}
+_WITHIN: Final = (
+    # in a proxy's connection (RFC 9110 §9.3.6), after STARTTLS or AUTH TLS (RFC 3207, RFC 4217)
+    (int(Parser.TLS), re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]", re.DOTALL)),
+    (int(Parser.RTSP), re.compile(rb"RTSP/[12]\.")),  # the answers of RTSP in HTTP
+)
 DATAGRAMS: Final[dict[int, DatagramParser]] = {
     Parser.DNS: dns.parse,
     Parser.MDNS: dns.parse_mdns,
@@ -46,3 +54,14 @@ SERVICES: Final[dict[int, str]] = {
     Parser.WSD: "ws-discovery", Parser.SIP: "sip", Parser.STUN: "stun", Parser.MQTT: "mqtt",
     Parser.DTLS: "dtls",
 }  # fmt: skip
+
+
+def reader(parser: int) -> StreamParser:
+    """What reads a stream from its beginning on."""
+    made = READERS.get(parser)
+    return STREAMS[parser] if made is None else made()
+
+
+def within(parser: int, buf: bytes) -> int:
+    """The parser of what goes on within the connection of another one; 0: none."""
+    return next((inner for inner, begin in _WITHIN if inner != parser and begin.match(buf)), 0)

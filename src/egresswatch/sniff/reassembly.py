@@ -16,9 +16,10 @@ Sequence numbers are compared modulo 2**32 (RFC 9293 §3.4). Three places order 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from egresswatch.records import Message
+from egresswatch.records import Item, Message, Verdict
 
 MAX_AHEAD = 24
 """Segments kept beyond a gap, per side."""
@@ -56,12 +57,16 @@ Piece = Segment | Message
 class Stream:
     """One side of a connection; ``buffer`` is what is in order and not read yet."""
 
-    __slots__ = ("_ahead", "_ahead_bytes", "_low", "base", "buffer", "cut", "idle", "next", "parser")
+    __slots__ = (
+        "_ahead", "_ahead_bytes", "_low", "base", "buffer", "cut", "idle", "next", "parser", "reader",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.buffer = b""
         self.parser = 0
         """Which parser reads; 0 before the first anchor."""
+        self.reader: Callable[[bytes, Message], tuple[Verdict, tuple[Item, ...], int]] | None = None
+        """That parser with what it keeps of the stream; a new beginning makes a new one."""
         self.cut = False
         """The last byte of ``buffer`` is followed by bytes that the capture does not have."""
         self.idle = True
@@ -93,6 +98,7 @@ class Stream:
     def drop(self) -> None:
         """Read no more until the next anchor."""
         self.idle = True
+        self.reader = None
         self.buffer = b""
         if self._ahead:
             self._forget_ahead()
@@ -136,7 +142,7 @@ class Stream:
         self._ahead, self._ahead_bytes = [], 0
         self.parser, self.base, self.next = segment.parser, segment.seq, segment.seq
         self.idle, self.cut = False, False
-        self.buffer = b""
+        self.buffer, self.reader = b"", None
         self._append(segment, 0)
         for other in kept:
             if distance(other.seq, self.next) >= 0:

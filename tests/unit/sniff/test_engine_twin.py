@@ -14,7 +14,7 @@ from egresswatch.demo import payloads
 from egresswatch.records import FlowInfo, Item, Message, Parser, Verdict
 from egresswatch.sniff import engine, facts, probes
 from egresswatch.sniff.engine import Engine
-from egresswatch.sniff.parsers import SERVICES, STREAMS
+from egresswatch.sniff.parsers import SERVICES, STREAMS, reader, within
 from egresswatch.sniff.reassembly import Segment, Stream
 
 Build = Callable[..., Message]
@@ -58,17 +58,18 @@ class SlowEngine(Engine):
         # a parser sees from the message whether more bytes can come: true of the stream, not of this packet
         m = m._replace(length=len(m.payload) + stream.cut)
         while stream.buffer:
+            stream.reader = stream.reader or reader(stream.parser)
             verdict, found, used = self._guard(
-                partial(STREAMS[stream.parser], bytes(stream.buffer)), m, engine._FAILED
+                partial(stream.reader, bytes(stream.buffer)), m, engine._FAILED
             )
             if verdict is Verdict.MATCH:
                 reading.matched[m.side] = True
                 items += self._learn(m, stream.parser, found)
             elif verdict is Verdict.NEED_MORE and not stream.cut:
                 break
-            inner = engine._HELLO.match(stream.buffer)
-            if verdict is Verdict.NOT_MINE and stream.parser != Parser.TLS and inner:
-                stream.parser = int(Parser.TLS)  # within a proxy's connection (RFC 9110 §9.3.6)
+            inner = within(stream.parser, stream.buffer)
+            if verdict is Verdict.NOT_MINE and inner:
+                stream.parser, stream.reader = inner, None
                 continue
             if verdict is not Verdict.MATCH or used <= 0:
                 stream.drop()
