@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from egresswatch.rules.model import Fingerprint, Oui, Vendor
+from egresswatch.rules.makers import Fingerprint, Oui, Vendor
 
 GROUP_BIT = 1 << 40
 """Group address (IEEE 802-2014 §8.2): never a sender."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from egresswatch.enrich.asset import LOCAL_BIT, Asset
 from egresswatch.enrich.identity import identify, related
 from egresswatch.enrich.inventory import Entry
-from egresswatch.rules.model import Vendor
+from egresswatch.rules.makers import Vendor
 from egresswatch.rules.site import Site
 from egresswatch.rules.site_model import WATCHED_ROLES
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from egresswatch.enrich.asset import Mark
-from egresswatch.rules.model import Fingerprint, Oui, Vendor
+from egresswatch.rules.makers import Fingerprint, Oui, Vendor
 
 ENOUGH = 25
 _MEDIUM, _HIGH = 40, 60

@@ -30,7 +30,7 @@ from egresswatch.pipeline.telling import DHCP, shows_its_sender
 from egresswatch.pipeline.watched import Watched, low_word
 from egresswatch.records import NO_PACKET, RECOGNISER_BASE, Array, EndReason, Item, Message, Outcome
 from egresswatch.rules import MatchTables
-from egresswatch.rules.model import FINGERPRINT_KINDS
+from egresswatch.rules.makers import FINGERPRINT_KINDS
 from egresswatch.rules.site import Site
 from egresswatch.sniff.engine import Engine
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from egresswatch.rules.loader import builtin_path, load_tables
-from egresswatch.rules.model import Fingerprint, Issue, Oui, Rule, RulePackError, Vendor
+from egresswatch.rules.makers import Fingerprint, Oui, Vendor
+from egresswatch.rules.model import Issue, Rule, RulePackError
 from egresswatch.rules.tables import MatchTables
 
 __all__ = [

@@ -21,11 +21,10 @@ import numpy as np
 
 from egresswatch.records import PATTERN, RECOGNISER_BASE, Array
 from egresswatch.rules import payload as payloads
-from egresswatch.rules.model import FingerprintRule, Oui, OuiGroup, Pack, Rule, Vendor
+from egresswatch.rules import prints
+from egresswatch.rules.makers import FingerprintRule, Oui, OuiGroup, Vendor
+from egresswatch.rules.model import Pack, Rule
 from egresswatch.rules.tables import MatchTables, Rules, Wildcard
-
-WAY_ORDER = {"equals": 0, "prefix": 1, "suffix": 1, "contains": 2}
-CONFIDENCE_ORDER = {"high": 0, "medium": 1, "low": 2}
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -69,7 +68,7 @@ def compile_pack(pack: Pack) -> MatchTables:
         recognisers=recognisers,
         vendors=MappingProxyType({vendor.id: vendor for vendor in pack.vendors}),
         ouis=_ouis(pack.ouis),
-        fingerprint_rules=_fingerprints(pack.fingerprints),
+        fingerprint_parts=prints.by_kind(pack.fingerprints),
     )
 
 
@@ -143,19 +142,3 @@ def _ouis(groups: Iterable[OuiGroup]) -> tuple[tuple[int, Mapping[int, Oui]], ..
         for bits, value in group.prefixes:
             tables.setdefault(bits, {})[value] = group.oui
     return tuple((48 - bits, MappingProxyType(tables[bits])) for bits in sorted(tables, reverse=True))
-
-
-def _fingerprints(rules: Iterable[FingerprintRule]) -> Mapping[str, tuple[FingerprintRule, ...]]:
-    kinds: dict[str, list[FingerprintRule]] = defaultdict(list)
-    for rule in rules:
-        kinds[rule.fingerprint.kind].append(rule)
-    for found in kinds.values():
-        found.sort(
-            key=lambda rule: (
-                CONFIDENCE_ORDER[rule.fingerprint.confidence],
-                WAY_ORDER[rule.way],
-                -max(map(len, rule.values)),
-                rule.fingerprint.id,
-            )
-        )
-    return _frozen(kinds)

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from egresswatch.records import RECOGNISER_BASE, Array
 from egresswatch.rules import payload as payloads
-from egresswatch.rules.model import Example, FingerprintRule, Issue, Rule
-from egresswatch.rules.tables import MatchTables, recognise
+from egresswatch.rules import prints
+from egresswatch.rules.model import Example, Issue, Rule
+from egresswatch.rules.tables import MatchTables
 
 EPHEMERAL = 49152
 """Source port of a payload example, which names the service's port only."""
@@ -30,9 +31,8 @@ def run_examples(tables: MatchTables) -> list[Issue]:
                 problem = _problem(tables, rule, example, wanted=wanted)
                 if problem:
                     issues.append(Issue("error", rule.id, rule.path, example.line, problem))
-    for rules in tables.fingerprint_rules.values():
-        for fingerprint in rules:
-            issues += _fingerprint_problems(fingerprint)
+    for part in _firsts(tables):
+        issues += _fingerprint_problems(part)
     return sorted(issues, key=lambda issue: (issue.subject, issue.line, issue.message))
 
 
@@ -40,9 +40,7 @@ def count(tables: MatchTables) -> int:
     """How many examples there are to run."""
     rules = sum(len(rule.match_examples) + len(rule.no_match_examples) for rule in tables.rules.values())
     return rules + sum(
-        len(item.match_examples) + len(item.no_match_examples)
-        for items in tables.fingerprint_rules.values()
-        for item in items
+        len(part.rule.match_examples) + len(part.rule.no_match_examples) for part in _firsts(tables)
     )
 
 
@@ -115,9 +113,21 @@ def shown(example: Example) -> str:
     return port if example.kind == "port" else f"{example.payload.hex(' ', 1)} on {port}"
 
 
-def _fingerprint_problems(rule: FingerprintRule) -> Iterator[Issue]:
+def _firsts(tables: MatchTables) -> Iterator[prints.Part]:
+    """Every fingerprint once, by its first condition: the one that examples speak of."""
+    return (part for parts in tables.fingerprint_parts.values() for part in parts if part.number == 0)
+
+
+def _fingerprint_problems(part: prints.Part) -> Iterator[Issue]:
+    rule = part.rule
     for wanted, examples in ((True, rule.match_examples), (False, rule.no_match_examples)):
-        for text in examples:
-            if (recognise(rule, text, text.lower()) is not None) != wanted:
-                message = f'example "{text}" should {"" if wanted else "not "}match'
-                yield Issue("error", rule.fingerprint.id, rule.path, rule.line, message)
+        for number, text in enumerate(examples):
+            found = prints.recognise(part, text, text.lower())
+            problem = ""
+            if (found is not None) != wanted:
+                problem = f'should {"" if wanted else "not "}match'
+            elif found is not None and number == 0 and wanted:
+                if found.model != rule.model_example or found.firmware != rule.firmware_example:
+                    problem = f'gives model "{found.model}" and firmware "{found.firmware}"'
+            if problem:
+                yield Issue("error", rule.fingerprint.id, rule.path, rule.line, f'example "{text}" {problem}')

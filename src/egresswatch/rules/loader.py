@@ -17,9 +17,10 @@ from typing import Any
 import yaml
 
 from egresswatch.errors import RuleError
-from egresswatch.rules import schema
+from egresswatch.rules import makers_schema, schema
 from egresswatch.rules.compile import compile_pack
-from egresswatch.rules.model import FingerprintRule, OuiGroup, Pack, Rule, RulePackError, Vendor
+from egresswatch.rules.makers import FingerprintRule, OuiGroup, Vendor
+from egresswatch.rules.model import Pack, Rule, RulePackError
 from egresswatch.rules.nodes import Fields, Node, Notes
 from egresswatch.rules.tables import MatchTables
 
@@ -27,9 +28,9 @@ MAX_FILE = 4 << 20
 MAX_DEPTH = 32
 READERS: dict[str, Callable[[Node, str, Notes], Any]] = {
     "rules": schema.read_rule,
-    "vendors": schema.read_vendor,
-    "ouis": schema.read_ouis,
-    "fingerprints": schema.read_fingerprint,
+    "vendors": makers_schema.read_vendor,
+    "ouis": makers_schema.read_ouis,
+    "fingerprints": makers_schema.read_fingerprint,
 }
 TOP_FIELDS = ("pack", *READERS)
 PACK_FIELDS = ("format", "version")

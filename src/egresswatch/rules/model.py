@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rule pack says, as immutable values: rules, makers, OUI groups, fingerprints.
+"""What a rule pack says, as immutable values: its rules, and all of it together (``Pack``).
 
-Owns the vocabulary (which severities, purposes, kinds exist) and nothing else: reading is
-``loader`` and ``schema``, matching is ``tables``. Every value carries the file and line it came
-from, so that each message about it can say where to look.
+Owns the vocabulary of rules (which severities, purposes exist) and nothing else: makers and
+fingerprints are ``makers``, reading is ``loader`` and ``schema``, matching is ``tables``. Every value
+carries the file and line it came from, so that each message about it can say where to look.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from egresswatch.errors import RuleError
+from egresswatch.rules.makers import FingerprintRule, OuiGroup, Vendor
 
 STATUSES = ("experimental", "stable", "deprecated")
 """``deprecated`` rules are kept so that their id is never reused; they match nothing."""
@@ -22,15 +23,6 @@ PURPOSES = (
     "cloud-api", "bootstrap", "signalling", "relay", "p2p-rendezvous", "p2p-media", "stun",
     "telemetry", "push", "upload", "firmware", "ddns", "time", "portal", "generic-cloud", "other",
 )  # fmt: skip
-FINGERPRINT_KINDS = (
-    "dhcp_hostname", "dhcp_vendor_class", "http_server", "http_user_agent", "http_realm", "http_path",
-    "rtsp_server", "rtsp_realm", "rtsp_request", "sip_user_agent", "tls_cert_subject", "mdns", "ssdp",
-    "onvif_scope", "mqtt_client_id",
-)  # fmt: skip
-VENDOR_KINDS = ("maker", "licensor", "hosting")
-"""Makes devices; licenses parts, chips or a platform to makers; rents computers to anybody."""
-RELEVANCES = ("camera", "mostly", "generic")
-"""Of an OUI: the registrant makes cameras only, mostly, or all kinds of things."""
 PROTOS = {"tcp": 6, "udp": 17}
 DETECTOR_FAMILIES = ("INB", "NAT", "POL", "UNK")
 """Id families of the detectors' own findings; a rule file cannot use them."""
@@ -135,74 +127,6 @@ class Rule:
     @property
     def family(self) -> str:
         return self.id.split("-")[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Vendor:
-    """A company: short name as people say it, and what lists say of it. Only a ``maker`` can be the
-    maker of a camera: who speaks a licensed protocol was not made by its licensor."""
-
-    id: str
-    name: str
-    jurisdiction: str
-    """ISO country code of registrant or parent; empty when no source gave it."""
-    parent: str
-    aliases: tuple[str, ...]
-    lists: tuple[str, ...]
-    references: tuple[str, ...]
-    kind: str = "maker"
-    path: str = field(default="", compare=False)
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Oui:
-    """Who registered a MAC prefix."""
-
-    vendor: str
-    registrant: str
-    relevance: str
-
-
-@dataclass(frozen=True, slots=True)
-class OuiGroup:
-    """All prefixes of one registrant group: (bits, value) pairs, bits 24, 28 or 36."""
-
-    oui: Oui
-    prefixes: tuple[tuple[int, int], ...]
-    references: tuple[str, ...]
-    path: str = field(default="", compare=False)
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What a value seen on the wire says about the host that showed it."""
-
-    id: str
-    kind: str
-    vendor: str
-    role: str
-    model: str
-    confidence: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class FingerprintRule:
-    """How to recognise a ``Fingerprint``: one way of comparing, some texts, perhaps a model."""
-
-    fingerprint: Fingerprint
-    way: str
-    values: tuple[str, ...]
-    model: str
-    """``""``, ``rest`` (what prefix or suffix leaves over) or ``whole``."""
-    model_until: str
-    references: tuple[str, ...]
-    match_examples: tuple[str, ...]
-    no_match_examples: tuple[str, ...]
-    path: str = field(default="", compare=False)
-    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,28 +10,20 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from egresswatch.records import DEST_CLASSES, ROLES, SEVERITIES
+from egresswatch.records import DEST_CLASSES, SEVERITIES
 from egresswatch.rules.grammar import read_payload
 from egresswatch.rules.model import (
     CONFIDENCES,
     DETECTOR_FAMILIES,
-    FINGERPRINT_KINDS,
     PROTOS,
     PURPOSES,
-    RELEVANCES,
     RULE_CLASSES,
     SIDES,
     STATUSES,
-    VENDOR_KINDS,
     Example,
-    Fingerprint,
-    FingerprintRule,
     Match,
-    Oui,
-    OuiGroup,
     Ports,
     Rule,
-    Vendor,
 )  # fmt: skip
 from egresswatch.rules.nodes import Fields, Node, Notes
 
@@ -42,13 +34,6 @@ RULE_FIELDS = (
 )  # fmt: skip
 MATCH_FIELDS = ("domains", "full_domains", "nets", "ports", "payload")
 EXAMPLE_FIELDS = ("name", "address", "port", "payload", "length")
-VENDOR_FIELDS = ("id", "name", "kind", "jurisdiction", "parent", "aliases", "lists", "references")
-OUI_FIELDS = ("vendor", "registrant", "relevance", "prefixes", "references")
-FINGERPRINT_FIELDS = (
-    "id", "kind", "match", "model", "model_until", "vendor", "role", "confidence", "text", "references",
-    "examples",
-)  # fmt: skip
-WAYS = ("equals", "prefix", "suffix", "contains")
 MAX_PORT_SPAN = 4096
 
 SLUG = r"[a-z0-9][a-z0-9_-]*"
@@ -196,94 +181,3 @@ def _example(rule: Fields, node: Node) -> Example | None:
         fields.error(node.line, "an example is a name, an address, a port or a payload")
         return None
     return Example("port", proto=proto, port=port, line=node.line)
-
-
-def read_vendor(node: Node, path: str, notes: Notes) -> Vendor:
-    """One item of ``vendors:``."""
-    fields = Fields(node, path, notes, _subject(node), VENDOR_FIELDS)
-    return Vendor(
-        id=fields.text("id", pattern=SLUG, form="a vendor id"),
-        name=fields.text("name"),
-        jurisdiction=fields.text(
-            "jurisdiction", required=False, pattern="[A-Z]{2}", form="two capital letters"
-        ),
-        parent=fields.text("parent", required=False, pattern=SLUG, form="a vendor id"),
-        aliases=fields.texts("aliases", required=False),
-        lists=fields.texts("lists", required=False),
-        references=fields.texts("references"),
-        kind=fields.choice("kind", VENDOR_KINDS, required=False) or VENDOR_KINDS[0],
-        path=path,
-        line=node.line,
-    )
-
-
-def read_ouis(node: Node, path: str, notes: Notes) -> OuiGroup:
-    """One item of ``ouis:``: ``prefixes`` is a text of 6, 7 or 9 hex digits each (24, 28, 36 bits)."""
-    fields = Fields(node, path, notes, "", OUI_FIELDS)
-    vendor = fields.text("vendor", pattern=SLUG, form="a vendor id")
-    fields.subject = vendor
-    prefixes = []
-    for word in fields.text("prefixes").split():
-        if len(word) not in (6, 7, 9) or not re.fullmatch("[0-9A-F]+", word):
-            line = fields.table["prefixes"].line
-            fields.error(line, f'"prefixes": "{word}" is not 6, 7 or 9 capital hex digits')
-            break
-        prefixes.append((4 * len(word), int(word, 16)))
-    return OuiGroup(
-        oui=Oui(vendor, fields.text("registrant"), fields.choice("relevance", RELEVANCES)),
-        prefixes=tuple(prefixes),
-        references=fields.texts("references"),
-        path=path,
-        line=node.line,
-    )
-
-
-def read_fingerprint(node: Node, path: str, notes: Notes) -> FingerprintRule:
-    """One item of ``fingerprints:``."""
-    fields = Fields(node, path, notes, _subject(node), FINGERPRINT_FIELDS)
-    way, values = _way(fields)
-    examples = Fields(
-        fields.node("examples", required=True) or Node({}, node.line),
-        path,
-        notes,
-        fields.subject,
-        ("match", "no_match"),
-    )
-    model = fields.choice("model", ("rest", "whole"), required=False)
-    if model == "rest" and way not in ("prefix", "suffix"):
-        fields.error(fields.line, '"model: rest" needs a match by prefix or suffix')
-    return FingerprintRule(
-        fingerprint=Fingerprint(
-            id=fields.text("id", pattern=r"FP-[A-Z0-9]{2,4}-\d{4}", form="FP-FAM-0001"),
-            kind=fields.choice("kind", FINGERPRINT_KINDS),
-            vendor=fields.text("vendor", required=False, pattern=SLUG, form="a vendor id"),
-            role=fields.choice("role", ROLES),
-            model="",
-            confidence=fields.choice("confidence", CONFIDENCES),
-            text=fields.text("text"),
-        ),
-        way=way,
-        values=values,
-        model=model,
-        model_until=fields.text("model_until", required=False),
-        references=fields.texts("references"),
-        match_examples=examples.texts("match"),
-        no_match_examples=examples.texts("no_match"),
-        path=path,
-        line=node.line,
-    )
-
-
-def _way(rule: Fields) -> tuple[str, tuple[str, ...]]:
-    node = rule.node("match", required=True)
-    if node is None:
-        return WAYS[0], ()
-    fields = Fields(node, rule.path, rule.notes, rule.subject, WAYS)
-    ways = [way for way in WAYS if way in fields.table]
-    if len(ways) != 1:
-        fields.error(fields.line, f'"match" must have exactly one of {", ".join(WAYS)}')
-        return WAYS[0], ()
-    way = ways[0]
-    one = fields.table[way]
-    values = (fields.as_text(one, way),) if not isinstance(one.value, list) else fields.texts(way)
-    return way, tuple(value.lower() for value in values if value)

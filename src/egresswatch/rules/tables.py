@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from egresswatch.records import Array
-from egresswatch.rules.model import Fingerprint, FingerprintRule, Oui, Rule, Vendor
+from egresswatch.rules import prints
+from egresswatch.rules.makers import Fingerprint, Oui, Vendor
+from egresswatch.rules.model import Rule
 
 Rules = tuple[Rule, ...]
 LOCAL_BIT = 1 << 41  # second least significant bit of the first octet (IEEE 802-2014 §8.2)
@@ -48,7 +50,7 @@ class MatchTables:
     vendors: Mapping[str, Vendor]
     ouis: tuple[tuple[int, Mapping[int, Oui]], ...]
     """(48 - bits, {prefix: Oui}), longest prefix first."""
-    fingerprint_rules: Mapping[str, tuple[FingerprintRule, ...]]
+    fingerprint_parts: Mapping[str, tuple[prints.Part, ...]]
 
     def domain(self, name: str) -> Rules:
         """Rules that claim this name, most specific first."""
@@ -114,44 +116,4 @@ class MatchTables:
 
     def fingerprints(self, kind: str, value: str) -> tuple[Fingerprint, ...]:
         """What this value, seen as this kind of sighting, says about its host; surest first."""
-        lowered = value.lower()
-        return tuple(
-            hit
-            for rule in self.fingerprint_rules.get(kind, ())
-            if (hit := recognise(rule, value, lowered)) is not None
-        )
-
-
-def recognise(rule: FingerprintRule, value: str, lowered: str) -> Fingerprint | None:
-    """The fingerprint when ``value`` fits the rule, with the model read from it if the rule says so."""
-    for text in rule.values:
-        rest = _compare(rule.way, text, value, lowered)
-        if rest is None:
-            continue
-        print_ = rule.fingerprint
-        if not rule.model:
-            return print_
-        model = value if rule.model == "whole" else rest
-        if rule.model_until:
-            model = model.split(rule.model_until, 1)[0]
-        return Fingerprint(
-            print_.id,
-            print_.kind,
-            print_.vendor,
-            print_.role,
-            model.strip()[:64],
-            print_.confidence,
-            print_.text,
-        )
-    return None
-
-
-def _compare(way: str, text: str, value: str, lowered: str) -> str | None:
-    """What ``text`` leaves over of ``value``; None when it does not fit. ``text`` is lower case."""
-    if way == "equals":
-        return "" if lowered == text else None
-    if way == "prefix":
-        return value[len(text) :] if lowered.startswith(text) else None
-    if way == "suffix":
-        return value[: len(value) - len(text)] if lowered.endswith(text) else None
-    return "" if text in lowered else None
+        return prints.found(self.fingerprint_parts.get(kind, ()), value)

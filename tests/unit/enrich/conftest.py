@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from egresswatch.rules.model import Fingerprint, Oui, Vendor
+from egresswatch.rules.makers import Fingerprint, Oui, Vendor
 
 
 def vendor(id_, name, country="CN", parent="", aliases=()):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egresswatch.enrich.identity import identify, oui_mark, platform_mark, related, sighting_marks
-from egresswatch.rules.model import Oui
+from egresswatch.rules.makers import Oui
 
 
 def marks_of(tables, *sightings):
