@@ -79,6 +79,7 @@ class SniffSettings:
     flow_bytes: Size = _s(Size(32 << 10), "payload bytes of each side handed to a stream parser")
     max_flows: int = _s(65536, "flows being read at once; further ones are counted as shed")
     max_names: int = _s(262144, "entries of the passive-name table (asking host and address)")
+    max_neighbours: int = _s(65536, "different ARP, LLDP, CDP and IPv6 neighbour messages that are read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class RulesSettings:
 
     builtin: bool = _s(True, "load the rule pack that ships with egresswatch")
     paths: tuple[str, ...] = _s((), "more rule folders or files; a rule with the same id replaces")
+    public_key: str = _s("", "minisign public key, or a file with it: rules.paths must be signed with it")
 
 
 @dataclass(frozen=True, slots=True)

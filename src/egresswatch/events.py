@@ -105,6 +105,8 @@ class EgressEvent:
     asn: int = 0
     as_org: str = ""
     ja4: str = ""
+    proxied: bool = False
+    """``remote`` is a proxy of the site; ``names`` say where it was asked to connect to."""
     final: bool = False
     """The flow has ended: no further event of this ``flow_uid`` will come."""
 

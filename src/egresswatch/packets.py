@@ -51,6 +51,22 @@ QUOTE = np.dtype(
     ]
 )
 
+ASIDE = np.dtype(
+    [
+        # a frame outside all flows that says who is where: ARP, LLDP, CDP, or an IPv6 neighbour message
+        ("at", "i8"),        # where its payload begins
+        ("mac", "i8"),       # where the source MAC lies; -1 = the link type has none
+        ("index", "u4"),     # row of the frame in the batch
+        ("size", "u4"),      # bytes of payload captured
+        ("vlan", "u4"),      # as in PACKET
+        ("code", "u4"),      # ASIDE_*
+    ]
+)
+ASIDE_ARP = 0x0806
+ASIDE_LLDP = 0x88CC
+ASIDE_CDP = 0x2000   # SNAP protocol id below OUI 00-00-0C; no ethertype has this number
+ASIDE_NDP = 58       # the row's addresses are the packet's
+
 SHARDS = 16
 """Virtual shards of every table: fixed, so that eviction does not depend on the workers."""
 

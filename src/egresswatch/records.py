@@ -35,10 +35,8 @@ class FrameBatch:
     """uint32[n]: bytes captured."""
     wire: Array
     """uint32[n]: bytes the frame had on the wire (never less than ``cap``)."""
-    ts: Array
-    """int64[n]: capture time, nanoseconds."""
-    link: Array
-    """uint16[n]: link type (DLT / LINKTYPE number) of each frame."""
+    ts: Array  # int64[n]: capture time, nanoseconds
+    link: Array  # uint16[n]: link type (DLT / LINKTYPE number) of each frame
     iface: Array
     """uint16[n]: index into ``SourceFacts.interfaces``."""
     first: int
@@ -99,14 +97,13 @@ class Source(Protocol):
 
 # --- payload patterns: how the packet path recognises what to hand up ---------------------------
 class Parser(IntEnum):
-    """Which parser a handed-up packet is for. Values from ``RECOGNISER_BASE`` on are the rule
-    pack's payload recognisers (index = value - RECOGNISER_BASE)."""
+    """Which parser a handed-up packet is for; from ``RECOGNISER_BASE`` on a recogniser of the rule pack
+    (index = value - base). PENDING: TCP payload seen before the start of its stream, kept for the parser.
+    FRAGMENT: the IP payload of one fragment."""
 
     NONE = 0
     PENDING = 1
-    """TCP payload seen before the start of its stream (out of order); kept for the parser."""
     FRAGMENT = 2
-    """A piece of a fragmented IP packet; payload is the IP payload of that fragment."""
     DNS = 3
     DNS_TCP = 4
     MDNS = 5
@@ -152,10 +149,12 @@ PATTERN = np.dtype(
         ("every", "u1"),                 # 1: every datagram of the flow is handed up afterwards
         # length relation: 0 none; 1 be16, 2 le16, 3 be32, 4 le32 at rel_off, plus rel_add,
         # must equal the declared payload length
-        ("rel", "u1"), ("pad", "u1"),
+        ("rel", "u1"),
+        ("sender", "u1"),                # 0 = any; 1 originator, 2 responder of the flow
         ("rel_off", "u2"), ("rel_add", "i4"),
         ("parser", "u2"),                # Parser value, or RECOGNISER_BASE + index
-        ("pad2", "u2"), ("pad3", "u1", (6,)),
+        ("first", "u1"), ("last", "u1"),  # numbers (from 1) of a side's payloads; last 0 = any
+        ("pad", "u1", (6,)),
     ]
 )
 
@@ -268,6 +267,8 @@ class Message(NamedTuple):
     frag_id: int = 0          # IP identification of a fragment
     frag_off: int = 0         # byte offset of a fragment
     frag_more: bool = False
+    sender: int = 0           # 1 the flow's originator, 2 its responder, 0 not known
+    number: int = 0           # of the payload among its side's, from 1, while they are tried; 0 not known
 
 
 class Item(NamedTuple):
@@ -289,25 +290,15 @@ class Verdict(IntEnum):
 
 @dataclass(slots=True)
 class FlowInfo:
-    """What was read on one flow so far."""
+    """What was read on one flow so far. ``outer_name``: ECH was offered, so the name may be the outer one;
+    ``cert_names``: claimed by the certificate of the end with the address ``cert_from``."""
 
     service: str = ""
     server_name: str = ""
     server_name_source: str = "none"
     ja4: str = ""
+    outer_name: bool = False
+    cert_names: tuple[str, ...] = ()
+    cert_from: str = ""
     protocols: tuple[str, ...] = ()
-    """Ids of payload recognisers of the rule pack that fired, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A row of sightings.parquet: one thing one packet showed."""
-
-    ts: int
-    uid: str
-    kind: str
-    value: str
-    detail: str
-    asset: str
-    frame: int
-    """For ordering only; not written."""
+    """Numbers of the rule pack's recognisers (payload or things read) that fired, in order."""

@@ -8,6 +8,7 @@ from decode_twin import decode as twin_decode
 
 from egresswatch.decode.kernels import decode
 from egresswatch.packets import (
+    ASIDE,
     COUNTS,
     KEY_FRAGMENT,
     KEY_PORTS,
@@ -47,6 +48,7 @@ class Decoded(NamedTuple):
     buckets: dict
     counts: dict
     unsupported: np.ndarray
+    asides: np.ndarray
 
 
 def batch_of(shots, *, between: bytes = b"", first: int = 0) -> FrameBatch:
@@ -72,15 +74,15 @@ def decode_batch(
     rows, quotes = np.full(n * PACKET.itemsize, fill, np.uint8).view(PACKET), np.zeros(n, QUOTE)
     rows["shard"] = 0
     buckets, counts = np.zeros(len(Bucket), np.uint64), np.zeros(COUNTS, np.uint64)
-    unsupported = np.zeros(65536, np.uint64)
-    clock, quoted = decode(
+    unsupported, asides = np.zeros(65536, np.uint64), np.zeros(n, ASIDE)
+    clock, quoted, aside = decode(
         batch.data, batch.off, batch.cap, batch.wire, batch.ts, batch.link, np.int64(clock),
-        np.int64(sum(TUNNEL_BITS[name] for name in wanted)), dup, rows, quotes, np.zeros(1, PACKET), buckets,
-        counts, np.zeros(COUNTS, np.uint64), unsupported,
+        np.int64(sum(TUNNEL_BITS[name] for name in wanted)), dup, rows, quotes, asides,
+        np.zeros(1, PACKET), buckets, counts, np.zeros(COUNTS, np.uint64), unsupported,
     )  # fmt: skip
     return Decoded(
         rows, quotes, int(quoted), int(clock), {b.name: int(buckets[b]) for b in Bucket if buckets[b]},
-        {c.name: int(counts[c]) for c in Count if counts[c]}, unsupported,
+        {c.name: int(counts[c]) for c in Count if counts[c]}, unsupported, asides[:aside],
     )  # fmt: skip
 
 

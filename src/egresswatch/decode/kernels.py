@@ -4,7 +4,8 @@
 Theory of operation: the link layer says where the network header is; the outermost IP header that
 is sound makes the row. When decode.decapsulate names the tunnel it carries, the packet inside is
 tried, and takes the row over only if its own IP header is sound: a broken inside never loses the
-outside. An ICMP error also leaves a QUOTE row: the key it speaks of.
+outside. An ICMP error also leaves a QUOTE row: the key it speaks of; a frame that says who is where
+(ARP, LLDP, CDP, IPv6 neighbours) leaves an ASIDE row, whatever its bucket.
 """
 
 from __future__ import annotations
@@ -19,7 +20,17 @@ from egresswatch.decode.network import check_ip, write_ip
 from egresswatch.decode.tunnels import inner, is_tunnel
 from egresswatch.jit import inline, kernel
 from egresswatch.loads import be16, u8
-from egresswatch.packets import PF_QUOTE, Bucket, Count
+from egresswatch.packets import (
+    ASIDE_ARP,
+    ASIDE_CDP,
+    ASIDE_LLDP,
+    ASIDE_NDP,
+    PF_FRAG_FIRST,
+    PF_FRAG_LATER,
+    PF_QUOTE,
+    Bucket,
+    Count,
+)
 
 B_ACCOUNTED = int(Bucket.accounted)
 B_NON_IP = int(Bucket.non_ip)
@@ -100,19 +111,34 @@ def _quote(d: Any, at: Any, pe: Any, scratch: Any, counts: Any, quote: Any) -> A
     return True
 
 
+@inline
+def _is_neighbour(d: Any, row: Any, l4: Any, pe: Any) -> Any:
+    """A router or neighbour solicitation or advertisement (RFC 4861 §4), whole."""
+    if l4 < 0 or pe - l4 < 8 or row["flags"] & (PF_FRAG_FIRST | PF_FRAG_LATER) != 0:
+        return False
+    kind = u8(d, l4)
+    return kind >= 133 and kind <= 136
+
+
+@inline
+def _set_aside(aside: Any, code: Any, at: Any, end: Any, index: Any, vlan: Any, mac: Any) -> None:
+    aside["code"], aside["at"], aside["size"] = code, at, end - at
+    aside["index"], aside["vlan"], aside["mac"] = index, vlan, mac
+
+
 @kernel
 def decode(
     d: Any, off: Any, cap: Any, wire: Any, ts: Any, link: Any, clock: Any, wanted: Any,
-    want_dup: Any, rows: Any, quotes: Any, scratch: Any, buckets: Any, counts: Any, scratch_counts: Any,
-    unsupported: Any,
+    want_dup: Any, rows: Any, quotes: Any, asides: Any, scratch: Any, buckets: Any, counts: Any,
+    scratch_counts: Any, unsupported: Any,
 ) -> Any:
-    """Decode ``len(off)`` frames into ``rows``; gives (packet clock after the last, quotes used).
+    """Decode ``len(off)`` frames into ``rows``; gives (packet clock after the last, quotes, asides used).
 
     ``d`` uint8 bytes; ``off, cap, wire, ts, link`` as in FrameBatch; ``clock`` int64 ns before the
     batch; ``wanted`` tunnel bits; ``buckets, counts`` uint64 counters; ``unsupported`` uint64[65536]
     frames by link type number that has no decoder.
     """
-    nq = 0
+    nq, na = 0, 0
     for i in range(len(off)):
         row = rows[i]
         p = np.int64(off[i])
@@ -161,6 +187,9 @@ def decode(
                         d, p, proto, l4, pe, wire_end, wanted, want_dup, row, counts
                     )
                 counts[C_BYTES] += np.uint64(row["ip_bytes"])
+                if proto == 58 and na < len(asides) and _is_neighbour(d, row, l4, pe):
+                    _set_aside(asides[na], ASIDE_NDP, l4, pe, i, vlan, src)
+                    na += 1
                 if (proto == 1 or proto == 58) and _is_icmp_error(d, proto, l4, pe):
                     counts[C_ICMP] += 1
                     kind = u8(d, l4)
@@ -171,6 +200,10 @@ def decode(
                         quotes[nq]["index"] = i
                         nq += 1
                         row["flags"] |= PF_QUOTE
+        elif code == ASIDE_ARP or code == ASIDE_LLDP or code == ASIDE_CDP:
+            if na < len(asides):
+                _set_aside(asides[na], code, at, e, i, vlan, src)
+                na += 1
         elif code == K_BAD:
             bucket = B_L2
         elif code == K_UNSUPPORTED:
@@ -180,4 +213,4 @@ def decode(
             counts[C_WIFI] += 1
         row["bucket"] = bucket
         buckets[bucket] += 1
-    return clock, nq
+    return clock, nq, na

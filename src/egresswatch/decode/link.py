@@ -17,6 +17,7 @@ from egresswatch.decode.codes import K_BAD, K_ETHERNET, K_IP, K_LLC, K_NON_IP, K
 from egresswatch.decode.wireless import radiotap, wifi
 from egresswatch.jit import inline, kernel
 from egresswatch.loads import be16, be32, le16, le32, u8
+from egresswatch.packets import ASIDE_CDP
 
 _V4 = 0x0800
 _V6 = 0x86DD
@@ -219,6 +220,8 @@ def _llc(d: Any, p: Any, e: Any) -> Any:
         oui = be16(d, p + 3) << 8 | u8(d, p + 5)
         if oui == 0 or oui == 0xF8:
             return be16(d, p + 6), p + 8
+        if oui == 0x0C and be16(d, p + 6) == ASIDE_CDP:
+            return ASIDE_CDP, p + 8
         return K_NON_IP, p
     if sap == 0x0606 and control == 3:
         return K_IP, p + 3
@@ -229,7 +232,7 @@ def _llc(d: Any, p: Any, e: Any) -> Any:
 def to_network_slow(d: Any, p: Any, e: Any, code: Any, vlan: Any, dst: Any, src: Any) -> Any:
     """Walk tags, LLC, PPPoE, MPLS and inner Ethernet headers until IP or the reason there is none.
 
-    Gives (K_IP or K_NON_IP, K_BAD ...; place, VLAN word, destination MAC, source MAC).
+    Gives (K_IP or K_BAD ..., or the ethertype that is not IP; place, VLAN word, destination MAC, source MAC).
     """
     for _ in range(24):
         if code == _V4 or code == _V6 or code == K_IP:
@@ -280,8 +283,6 @@ def to_network_slow(d: Any, p: Any, e: Any, code: Any, vlan: Any, dst: Any, src:
             p += 14 if u8(d, p) & 0x20 != 0 else 6
             code = be16(d, p)
             p += 2
-        elif code < 0x10000:
-            return np.int64(K_NON_IP), p, vlan, dst, src
         else:
             return np.int64(code), p, vlan, dst, src
     return np.int64(K_BAD), p, vlan, dst, src

@@ -22,6 +22,7 @@ _SOURCES = {
     "quic": "The QUIC handshake named {name}.",
     "http": "The HTTP request named {name}.",
     "cert": "The server's certificate is for {name}.",
+    "ech": "The TLS handshake named {name}, and offered ECH: that may be only the outer name.",
     "dns": "The {device} had asked DNS for {name} and was given this address.",
 }
 
@@ -44,6 +45,8 @@ def speaking_for(case: Case, vendor: Any) -> tuple[str, ...]:
     if lead.service and not case.names:
         unnamed = " without a server name" if lead.service in _NAMING else ""
         lines.append(f"It is {words.service(lead.service)}{unnamed}.")
+    if lead.proxied:
+        lines.append(f"It asked {lead.remote} to connect it onward (HTTP CONNECT): that host is a proxy.")
     if lead.direction == "inbound":
         lines.append("The connection was opened from outside.")
     if case.protocols:

@@ -75,6 +75,14 @@ class Finding:
     """The target is one destination of possibly very many (as against a platform)."""
 
 
+def _tells(rule: RuleFacts) -> bool:
+    """Does a rule that makes no maker's finding say what is going on: what the packets speak, or a
+    service (DNS over HTTPS) that should not be needed?"""
+    if rule.dest_class == "infrastructure":
+        return True
+    return any(getattr(rule.match, kind, ()) for kind in ("payload", "seen"))
+
+
 def find(ev: EgressEvent) -> Finding | None:
     """The finding of a flow, or None when nothing is to be told.
 
@@ -100,6 +108,9 @@ def find(ev: EgressEvent) -> Finding | None:
         return None
     if ev.direction == "inbound":
         return Finding(INBOUND, "inbound", f"{ev.proto}/{ev.lport}", individual=True)
-    if ev.names:
-        return Finding(NAMED, "unknown", ev.names[0][0], individual=True)
+    named = [name for name, source in ev.names if source != "ech"]
+    if rule is not None and _tells(rule):
+        return Finding(rule, "unknown", named[0] if named else ev.remote, individual=True)
+    if named:
+        return Finding(NAMED, "unknown", named[0], individual=True)
     return Finding(UNNAMED, "unknown", ev.remote, individual=True)

@@ -167,6 +167,8 @@ def _attempts(case: Case, who: str, to: str, since: str) -> str:
 
 def _why(case: Case) -> str:
     known = primary(case.lead.rules)
+    if case.family == "unknown" and case.rule.match is not None:
+        return f"What the packets show: {case.rule.title}."
     if case.family == "unknown" and known is not None:
         return f"It belongs to a service that many use ({known.title}), so whose data this is remains open."
     return _REASONS.get(case.rule.id, "")

@@ -62,8 +62,10 @@ def primary(rules: Sequence[RuleFacts]) -> RuleFacts | None:
 
 def port_only(rule: RuleFacts) -> bool:
     """True when the rule has nothing but ports to go by."""
-    match = rule.match
-    return not any(getattr(match, kind, ()) for kind in ("domains", "full_domains", "nets", "payload"))
+    return not any(getattr(rule.match, kind, ()) for kind in _SURE)
+
+
+_SURE = ("domains", "full_domains", "nets", "payload", "seen")
 
 
 def is_service(proto: int, port: int) -> bool:

@@ -17,6 +17,9 @@ from egresswatch.records import FlowInfo
 from egresswatch.rules import MatchTables, Rule
 
 _CACHE = 65536
+OUTER = "ech"
+"""Source of a TLS name beside which Encrypted ClientHello was offered (RFC 9849): it may only be the name
+of a front, so it does not name the destination; rules that know it still speak."""
 
 
 class Class(NamedTuple):
@@ -52,11 +55,19 @@ class Classifier:
         """
         asked = self._names.names(host, remote, ts) if crossing else ()
         names: tuple[tuple[str, str], ...] = ()
-        if info is not None and info.server_name:
-            names = ((info.server_name, info.server_name_source),)
+        claimed: tuple[str, ...] = ()
+        if info is not None:
+            if info.server_name:
+                names = ((info.server_name, OUTER if info.outer_name else info.server_name_source),)
+            if info.cert_from == remote:
+                claimed = info.cert_names
         if asked and (not names or asked[0] != names[0][0]):
             names += ((asked[0], "dns"),)
-        texts = tuple(dict.fromkeys((*(name for name, _ in names), *asked)))
+            if names[0][1] == OUTER:  # what was asked for is the better name
+                names = names[::-1]
+        if claimed and not names:
+            names = ((claimed[0], "cert"),)
+        texts = tuple(dict.fromkeys((*(name for name, _ in names), *asked, *claimed)))
         protocols, rules = self._protocols(info)
         rules += self._rules_of(texts, remote if near and self._tables.nets else "")
         rules = tuple(dict.fromkeys(rules)) if len(rules) > 1 else rules

@@ -51,6 +51,7 @@ class Facts(NamedTuple):
     outcome: str
     vlan: int | None
     final: bool
+    proxied: bool = False
 
 
 class EgressEvents:
@@ -62,12 +63,16 @@ class EgressEvents:
     ) -> None:
         self._tables, self._site, self._register, self._geo = tables, site, register, geo
         self._classifier, self._addresses = classifier, addresses
+        self.proxied: set[int] = set()
+        """Live flows between inside hosts in which one asked the other to connect it to the outside."""
 
     def of_note(self, note: Note, frame: int) -> Facts | None:
         """Facts of a note's flow; None when it does not leave anything."""
         a, b = note.class_ab >> 4, note.class_ab & 15
         port_a, port_b = note.meta >> 48, note.meta >> 32 & 0xFFFF
-        inside = self._inside_end(a, b, opener(note.orig, bool(note.oriented), note.proto, (port_a, port_b)))
+        proxied = note.flow in self.proxied
+        opened = opener(note.orig, bool(note.oriented), note.proto, (port_a, port_b))
+        inside = opened if proxied else self._inside_end(a, b, opened)
         if inside is None:
             return None
         lport, rport = (port_b, port_a) if inside else (port_a, port_b)
@@ -75,17 +80,19 @@ class EgressEvents:
         return Facts(
             note.ts, frame, note.uid, note.proto, self._addresses.of(note, inside),
             note.src_mac if note.side == inside else note.dst_mac, self._addresses.of(note, 1 - inside),
-            lport, rport, a != b,
-            opened_inside(note.orig == inside, bool(note.oriented), note.proto, lport, rport),
+            lport, rport, a != b or proxied,
+            proxied or opened_inside(note.orig == inside, bool(note.oriented), note.proto, lport, rport),
             note.ts_flow, note.ts, totals[inside], totals[1 - inside], note.missed,
-            _OUTCOMES[note.outcome], note.vlan, final=False,
+            _OUTCOMES[note.outcome], note.vlan, final=False, proxied=proxied,
         )  # fmt: skip
 
     def of_record(self, row: Any) -> Facts | None:
         """Facts of a FLOW_RECORD row; None when it does not leave anything."""
         proto, ports = int(row["proto"]), (int(row["orig_p"]), int(row["resp_p"]))
         opened = opener(0, bool(row["oriented"]), proto, ports)
-        inside = self._inside_end(int(row["orig_class"]), int(row["resp_class"]), opened)
+        proxied = int(row["flow"]) in self.proxied
+        classes = int(row["orig_class"]), int(row["resp_class"])
+        inside = opened if proxied else self._inside_end(*classes, opened)
         if inside is None:
             return None
         one, other = ("resp", "orig") if inside else ("orig", "resp")
@@ -95,13 +102,14 @@ class EgressEvents:
             int(row["tick"]), 0, int(row["uid"]), proto,
             self._addresses.text(int(row[f"{one}_hi"]), int(row[f"{one}_lo"]), v6), int(row[f"{one}_mac"]),
             self._addresses.text(int(row[f"{other}_hi"]), int(row[f"{other}_lo"]), v6), lport, rport,
-            int(row["orig_class"]) != int(row["resp_class"]),
-            opened_inside(inside == 0, bool(row["oriented"]), proto, lport, rport),
+            classes[0] != classes[1] or proxied,
+            proxied or opened_inside(inside == 0, bool(row["oriented"]), proto, lport, rport),
             int(row["ts_flow"]), int(row["ts_end"]),
             (int(row[f"{one}_sum_bytes"]), int(row[f"{one}_sum_pkts"])),
             (int(row[f"{other}_sum_bytes"]), int(row[f"{other}_sum_pkts"])),
             int(row["sum_missed"]), _OUTCOMES[int(row["outcome"])],
             int(row["vlan"]) if row["vlan_tags"] else None, final=int(row["end"]) != EndReason.active,
+            proxied=proxied,
         )  # fmt: skip
 
     def classify(self, flow: Facts, info: FlowInfo | None) -> Class:
@@ -153,7 +161,8 @@ class EgressEvents:
             protocols=what.protocols, service=info.service if info else "", platform=what.platform,
             policy=answer, policy_reason=reason, policy_place=place, bytes_out=flow.out[0],
             bytes_in=flow.into[0], pkts_out=flow.out[1], pkts_in=flow.into[1], missed=flow.missed,
-            cc=hit.cc, asn=hit.asn or 0, as_org=hit.as_org, ja4=info.ja4 if info else "", final=flow.final,
+            cc=hit.cc, asn=hit.asn or 0, as_org=hit.as_org, ja4=info.ja4 if info else "",
+            proxied=flow.proxied, final=flow.final,
         )  # fmt: skip
 
     def _inside_end(self, first: int, second: int, opened: int) -> int | None:

@@ -20,7 +20,8 @@ import numpy as np
 from egresswatch.config import Settings
 from egresswatch.decode.kernels import decode
 from egresswatch.flow.table import FlowTable
-from egresswatch.packets import COUNTS, PACKET, QUOTE, TUNNEL_BITS, Bucket, Count
+from egresswatch.packets import ASIDE, COUNTS, PACKET, QUOTE, TUNNEL_BITS, Bucket, Count
+from egresswatch.pipeline.asides import Aside, read_asides
 from egresswatch.pipeline.notes import NS, payloads
 from egresswatch.records import NO_PACKET, Array, FrameBatch
 
@@ -48,6 +49,8 @@ class Second:
     """No further part of this second comes."""
     notes: list[Notes] = field(default_factory=list)
     records: list[Array] = field(default_factory=list)
+    asides: list[Aside] = field(default_factory=list)
+    """Frames outside flows that say who is where, in frame order."""
 
 
 class Front:
@@ -65,6 +68,7 @@ class Front:
         self._dedup = bool(settings.decode.dedup)
         self._packets = np.zeros(0, PACKET)
         self._quotes = np.zeros(0, QUOTE)
+        self._asides = np.zeros(0, ASIDE)
         self._scratch = np.zeros(1, PACKET)
         self._scratch_counts = np.zeros(COUNTS, np.uint64)
         self._clock = _START
@@ -86,11 +90,12 @@ class Front:
             return
         if n > len(self._packets):
             self._packets, self._quotes = np.zeros(n, PACKET), np.zeros(n, QUOTE)
+            self._asides = np.zeros(n, ASIDE)
         packets = self._packets[:n]
-        clock, quoted = decode(
+        clock, quoted, aside = decode(
             batch.data, batch.off, batch.cap, batch.wire, batch.ts, batch.link, np.int64(self._clock),
-            self._wanted, self._dedup, packets, self._quotes, self._scratch, self.buckets, self.counts,
-            self._scratch_counts, self.unsupported,
+            self._wanted, self._dedup, packets, self._quotes, self._asides, self._scratch, self.buckets,
+            self.counts, self._scratch_counts, self.unsupported,
         )
         self._clock = int(clock)
         self.frames += n
@@ -101,6 +106,8 @@ class Front:
         spans = self._spans(batch.first, packets["clock"] // NS)
         self._keep_notes(batch, spans, [output.notes for output in outputs if len(output.notes)])
         self._keep_records(spans, [output.records for output in outputs if len(output.records)])
+        if aside:
+            self._keep_asides(spans, read_asides(batch, packets, self._asides[: int(aside)]))
         yield from self._complete(self._present)
 
     def finish(self) -> Iterator[Second]:
@@ -145,6 +152,11 @@ class Front:
             if low < high:
                 notes = Notes(batch.first, rows[low:high], held[low:high])
                 self._second(number, part).notes.append(notes)
+
+    def _keep_asides(self, spans: list[tuple[int, int, int, int]], found: list[Aside]) -> None:
+        for number, part, low, high in spans:
+            if some := [aside for aside in found if low <= aside.place < high]:
+                self._second(number, part).asides += some
 
     def _keep_records(self, spans: list[tuple[int, int, int, int]], parts: list[Array]) -> None:
         """What time ended belongs to the beginning of its second, what a packet ended to that packet."""

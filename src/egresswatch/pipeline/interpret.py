@@ -21,6 +21,7 @@ from egresswatch.enrich.names import PassiveNames
 from egresswatch.enrich.register import Register
 from egresswatch.events import Alert
 from egresswatch.flow.layout import N_CROSSING, N_HOST
+from egresswatch.pipeline.asides import Aside, Neighbours
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.egress import EgressEvents
 from egresswatch.pipeline.front import Second
@@ -32,7 +33,7 @@ from egresswatch.records import NO_PACKET, RECOGNISER_BASE, Array, EndReason, It
 from egresswatch.rules import MatchTables
 from egresswatch.rules.makers import FINGERPRINT_KINDS
 from egresswatch.rules.site import Site
-from egresswatch.sniff.engine import Engine
+from egresswatch.sniff.engine import MAX_PROTOCOLS, Engine
 
 _OUTCOMES = ("", *(outcome.name for outcome in Outcome))
 _EVIDENCE = frozenset(FINGERPRINT_KINDS) | {"p2p"}
@@ -50,6 +51,7 @@ class Interpreter:
         emit: Callable[[Alert], None],
     ) -> None:
         self._hold = int(settings.output.row_hold)
+        self._max_proxied = settings.sniff.max_flows
         self._tables, self._register, self._names = tables, register, names
         self._engine, self._detector = engine, detector
         self._classifier, self._rows, self._emit = classifier, rows, emit
@@ -61,6 +63,9 @@ class Interpreter:
         self._told: dict[int, int] = {}
         """Flow -> frame of its latest event in this second."""
         self._watched = Watched(tables)
+        self.neighbours = Neighbours(
+            register, site, self._sight_aside, self._watch, settings.sniff.max_neighbours
+        )
 
     def second(self, second: Second, *, last: bool = False) -> None:
         """Everything that happened in one second, or in a part of one. After the ``last`` one ``finish``
@@ -77,6 +82,8 @@ class Interpreter:
             early = (records["at"] == NO_PACKET) & (records["tick"] == now)
             self._records(records[early])
         self._told.clear()
+        for aside in second.asides:
+            self.neighbours.read(aside)
         for block in second.notes:
             loud = self._watched.loud(block.rows)
             rows, held = block.rows[loud], [block.payloads[k] for k in np.flatnonzero(loud).tolist()]
@@ -120,7 +127,7 @@ class Interpreter:
         if note.kind & N_HOST:
             self._host(note)
         learnt = 0 if payload is None else self._message(note, first + note.place, payload)
-        if (note.kind & N_CROSSING or learnt) and (
+        if (note.kind & N_CROSSING or learnt or note.flow in self._events.proxied) and (
             near or learnt == _TELLING or self._watched.holds(note.a_lo, note.b_lo)
         ):
             self._told[note.flow] = first + note.place
@@ -174,11 +181,17 @@ class Interpreter:
         if kind == "p2p":
             rule = self._tables.recogniser(int(item.data))
             value, detail, telling = rule.protocol or rule.id, rule.id, True
+            if src_inside and rule.side != "client" and hasattr(self._register, "spoke"):  # TODO
+                self._register.spoke(m.src, m.src_mac, rule.vendor, value, rule.id, m.ts)
         elif kind == "dns_answer":
             if item.data is not None:
                 self._answer(m, item.data.addresses, item.data.names, item.data.ttl)
         elif kind in _NAMES:
             telling = self._classifier.alerts(value)
+        elif kind == "http_connect":
+            telling = self._proxy(note, src_inside=src_inside, dst_inside=dst_inside)
+        for number in getattr(self._tables, "seen", lambda *_: ())(kind, value):  # TODO
+            telling |= self._seen(note, m, number, src_inside=src_inside)
         if src_inside and kind in _EVIDENCE and shows_its_sender(m, item):
             mac = item.data.mac if kind in DHCP else m.src_mac
             self._evidence(m.src, mac, kind, "" if kind == "rtsp_request" else value, m.ts)
@@ -191,6 +204,31 @@ class Interpreter:
             host, mac = m.dst, m.dst_mac
         self._rows.sight(HeldSighting(m.ts, m.frame, note.uid, kind, value, detail, host, mac))
         return telling
+
+    def _seen(self, note: Note, m: Message, number: int, *, src_inside: bool) -> bool:
+        """A rule names what was read: it counts for the flow, as a payload that was recognised does."""
+        info, name = self._engine.info(note.flow), str(number)
+        if info is None or name in info.protocols:
+            return False
+        if len(info.protocols) >= MAX_PROTOCOLS:
+            return False
+        info.protocols += (name,)
+        rule = self._tables.recogniser(number)
+        if rule.dest_class == "p2p" and rule.protocol:
+            host = (m.src, m.src_mac) if src_inside else (m.dst, m.dst_mac)
+            self._rows.sight(HeldSighting(m.ts, m.frame, note.uid, "p2p", rule.protocol, rule.id, *host))
+        return True
+
+    def _proxy(self, note: Note, *, src_inside: bool, dst_inside: bool) -> bool:
+        """A host asks another inside host to connect it onward: from now on the flow counts as leaving."""
+        if src_inside and dst_inside and len(self._events.proxied) < self._max_proxied:
+            self._events.proxied.add(note.flow)
+        return True
+
+    def _sight_aside(self, aside: Aside, item: Item, host: str) -> None:
+        self._rows.sight(
+            HeldSighting(aside.ts, aside.frame, 0, item.kind, item.value, item.detail, host, aside.src_mac)
+        )
 
     def _evidence(self, host: str, mac: int, kind: str, value: str, ts: int) -> None:
         self._register.evidence(host, mac, kind, value, ts)
@@ -213,6 +251,7 @@ class Interpreter:
         self._record_events(rows, None)
         for flow in rows["flow"][rows["end"] != EndReason.active].tolist():
             self._engine.end(flow)
+            self._events.proxied.discard(flow)
             self._reading.discard(flow)
 
     def _record_events(self, rows: Array, only: Asset | None) -> None:

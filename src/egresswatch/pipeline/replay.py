@@ -57,7 +57,8 @@ class _Writers:
 def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResult:
     """Replay captures. Raises EgresswatchError when nothing could be done at all."""
     settings = options.settings
-    tables = load_tables([Path(path) for path in settings.rules.paths], settings.rules.builtin)
+    rules = settings.rules
+    tables = load_tables([Path(path) for path in rules.paths], rules.builtin, rules.public_key)
     site = load_site(options.site)
     inventory = Inventory.load(settings.enrich.cameras)
     geo = Geo(settings.enrich.geo_country, settings.enrich.geo_asn)
@@ -95,11 +96,15 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
         finally:
             source.close()
         interpreter.finish(front.finish(), front.clock if front.frames else 0)
+        for host in rows.blind.of_hosts():
+            if hasattr(register, "counts"):  # TODO
+                register.counts(*host)
         account = ledger(
             front, source.facts, tables, site, engine.shed,
             {
                 "hosts": register.refused, "names_evicted": names.evicted, "names": names.refused,
                 "cases": detector.refused, "geo_errors": geo.errors,
+                "neighbours": interpreter.neighbours.refused,
             },
         )  # fmt: skip
         register_rows = tuple(register.rows())
@@ -107,7 +112,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
         write_cameras(options.out / CAMERAS, register_rows)
         write_ledger(options.out / LEDGER, account)
     geo.close()
-    missed, seen = rows.missed, rows.seen_bytes
+    missed, seen = rows.sums.missed, rows.sums.seen
     return ReplayResult(
         version=egresswatch.__version__, rules_version=tables.version, rules_count=len(tables.rules),
         site=site.policy_text(), policy=site.given, first_ts=front.first_ts, last_ts=front.last_ts,
@@ -119,7 +124,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
         outputs=tuple(str(options.out / name) for name in OUTPUTS) if options.out is not None else (),
         errors=tuple(source.facts.errors),
         warnings=tuple(f"{file.path}: {file.damage}" for file in source.facts.files if file.damage),
-        alerts_by_severity=by_severity(alerts), verdicts=dict(sorted(rows.verdicts.items())),
+        alerts_by_severity=by_severity(alerts), verdicts=dict(sorted(rows.sums.verdicts.items())),
         ledger=account, register=register_rows,
     )  # fmt: skip
 

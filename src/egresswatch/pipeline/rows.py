@@ -19,10 +19,12 @@ from egresswatch.enrich.asset import Asset
 from egresswatch.enrich.geo import Geo
 from egresswatch.enrich.register import Register
 from egresswatch.pipeline import columns
-from egresswatch.pipeline.classify import Classifier
+from egresswatch.pipeline.blind import BlindFlows
+from egresswatch.pipeline.classify import OUTER, Classifier
 from egresswatch.pipeline.held import Held
 from egresswatch.pipeline.notes import Addresses
 from egresswatch.pipeline.perimeter import directions, opener
+from egresswatch.pipeline.sums import Sums
 from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Direction, EndReason, FlowInfo, Outcome
 from egresswatch.rules.site import Site
@@ -59,10 +61,11 @@ class Judged(NamedTuple):
     dest_class: str
     verdict: str
     rules: tuple[str, ...]
+    named: bool
 
 
 class Rows:
-    """The hold and the way out of it. ``verdicts`` counts records, ``missed`` sums monitored hosts'."""
+    """The hold and the way out of it, and what is summed up on the way."""
 
     def __init__(
         self, settings: Settings, site: Site, register: Register, classifier: Classifier, geo: Geo,
@@ -76,10 +79,8 @@ class Rows:
         self._infos: dict[int, FlowInfo] = {}
         self._addresses = Addresses()
         self._networks = networks
-        self.verdicts: dict[str, int] = {}
-        self.missed = 0
-        self.seen_bytes = 0
-        self.missed_by_asset: dict[str, int] = {}
+        self.sums = Sums()
+        self.blind = BlindFlows()
 
     def hold(self, rows: Array) -> None:
         """Keep records (a row without packets only says that its flow ended, unless it missed bytes)."""
@@ -121,7 +122,7 @@ class Rows:
             held = sorted(self._sightings, key=lambda s: (s.ts, s.frame))
             self._sightings_out.write({
                 "ts": [s.ts for s in held],
-                "uid": columns.uids(np.array([s.uid for s in held], np.uint64)),
+                "uid": columns.uids(np.array([s.uid for s in held], np.uint64), none=0),
                 "kind": [s.kind for s in held],
                 "value": [s.value for s in held],
                 "detail": [s.detail for s in held],
@@ -140,7 +141,13 @@ class Rows:
         assets_resp, resp_asset = self._assets(rows, ends, "resp")
         judged, codes = self._judge(rows, ends, assets, orig_asset, assets_resp, resp_asset)
         direction = directions(rows)
-        self._count_verdicts(rows, judged, codes, assets, orig_asset, assets_resp, resp_asset)
+        self.blind.count(
+            rows, direction, ends, [one.named for one in judged], codes, (assets, orig_asset),
+            (assets_resp, resp_asset),
+        )
+        self.sums.count(
+            rows, [one.verdict for one in judged], codes, (assets, orig_asset), (assets_resp, resp_asset)
+        )
         if self._flows is None:
             return
         geo = [self._geo.lookup(text) for text in ends.texts]
@@ -254,39 +261,19 @@ class Rows:
         if monitored and self._site.given:
             zone = self._site.zone_of(host, vlan)
             answer = self._site.policy(zone, remote, peer_vlan, proto, port, what.all_names).answer
-        name, source = what.names[0] if what.names else ("", "none")
+        named = any(source != OUTER for _, source in what.names)
+        told = [pair for pair in what.names if pair[1] != "cert"]
+        name, source = told[0] if told else ("", "none")
+        if source == OUTER and info is not None:
+            source = info.server_name_source
         return Judged(
             info.service if info else "", name, source, info.ja4 if info else "", what.platform,
             what.dest_class, judge(monitored, answer, what.dest_class),
-            tuple(rule.id for rule in what.rules),
+            tuple(rule.id for rule in what.rules), named,
         )
 
-    def _count_verdicts(
-        self, rows: Array, judged: list[Judged], codes: Array, orig_assets: list[Asset],
-        orig_codes: Array, resp_assets: list[Asset], resp_codes: Array,
-    ) -> None:
-        for code, count in enumerate(np.bincount(codes, minlength=len(judged)).tolist()):
-            verdict = judged[code].verdict
-            self.verdicts[verdict] = self.verdicts.get(verdict, 0) + count
-        missed = rows["orig_missed"] + rows["resp_missed"]
-        size = rows["orig_ip_bytes"] + rows["resp_ip_bytes"]
-        for assets, owner, other in (
-            (orig_assets, orig_codes, None), (resp_assets, resp_codes, orig_codes)
-        ):
-            for k, asset in enumerate(assets):
-                if not asset.monitored:
-                    continue
-                mine = owner == k
-                if other is not None:  # counted with its originator already
-                    mine &= ~np.isin(other, [n for n, a in enumerate(orig_assets) if a.monitored])
-                lost = int(missed[mine].sum())
-                self.missed += lost
-                self.seen_bytes += int(size[mine].sum())
-                if lost:
-                    self.missed_by_asset[asset.asset_id] = self.missed_by_asset.get(asset.asset_id, 0) + lost
 
-
-_PLAIN = Judged("", "", "none", "", "", "none", "not_monitored", ())
+_PLAIN = Judged("", "", "none", "", "", "none", "not_monitored", (), False)
 
 
 def _vlan(assets: list[Asset], code: int) -> int | None:

@@ -7,6 +7,7 @@ one from QUIC, and that more than a Host header, which a proxy's client can set 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from egresswatch.records import FlowInfo, Item, Message, Parser
@@ -15,6 +16,9 @@ from egresswatch.sniff.parsers import SERVICES
 _NAME_SOURCES: Final = {"tls_sni": ("sni", 3), "quic_sni": ("quic", 2), "http_host": ("http", 1)}
 _NAME_RANK: Final = dict(_NAME_SOURCES.values())
 _LLMNR_PORT = 5355
+_ECH: Final = "ech"
+_MAX_NAMES = 8
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
 def add(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> None:
@@ -25,12 +29,32 @@ def add(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> Non
     for item in items:
         if item.kind == "ja4":
             info.ja4 = info.ja4 or item.value
+        elif item.kind == "tls_cert_subject":
+            if not info.cert_names:
+                info.cert_names, info.cert_from = cert_names(item), m.src
         elif item.kind in _NAME_SOURCES:
             source, rank = _NAME_SOURCES[item.kind]
             if rank > _NAME_RANK.get(info.server_name_source, 0):
                 name = _host(item.value) if source == "http" else item.value
                 if name:
                     info.server_name, info.server_name_source = name, source
+                    info.outer_name = source != "http" and _ECH in item.detail.lower()
+
+
+def cert_names(item: Item) -> tuple[str, ...]:
+    """The host names that a certificate claims, without ``*.``; what is no name of a host (a product, a
+    serial number) is left out."""
+    if item.data is None:
+        return ()
+    claimed = (*item.data.names, item.data.common_name)
+    names = (name.lower().removeprefix("*.").rstrip(".") for name in claimed)
+    return tuple(dict.fromkeys(name for name in names if _is_host(name)))[:_MAX_NAMES]
+
+
+def _is_host(name: str) -> bool:
+    """Two labels or more, the last not all digits (RFC 1123 §2.1)."""
+    labels = name.split(".")
+    return len(labels) > 1 and not labels[-1].isdigit() and all(map(_LABEL.fullmatch, labels))
 
 
 def _host(value: str) -> str:

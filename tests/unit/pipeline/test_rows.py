@@ -73,7 +73,7 @@ def test_verdicts_are_counted_by_record(made):
     rows, _ = made
     rows.hold(np.concatenate([record(), record(seq=1), record(orig=OTHER, mac=PLAIN)]))
     rows.flush()
-    assert rows.verdicts == {"unknown": 2, "not_monitored": 1}
+    assert rows.sums.verdicts == {"unknown": 2, "not_monitored": 1}
 
 
 def test_rows_are_judged_when_they_leave_not_when_they_come(made):
@@ -82,7 +82,7 @@ def test_rows_are_judged_when_they_leave_not_when_they_come(made):
     rows.hold(record(orig=OTHER, mac=PLAIN))
     register.evidence(OTHER, PLAIN, "onvif_scope", "onvif://www.onvif.org/type/Network_Video_Transmitter", 2)
     rows.flush()
-    assert rows.verdicts == {"unknown": 1}
+    assert rows.sums.verdicts == {"unknown": 1}
 
 
 def test_missed_bytes_of_monitored_hosts(made):
@@ -91,8 +91,7 @@ def test_missed_bytes_of_monitored_hosts(made):
     rows.hold(record(orig_missed=7, resp_missed=2))
     rows.hold(record(orig=OTHER, mac=PLAIN, orig_missed=100))
     rows.flush()
-    assert rows.missed == 9
-    assert rows.missed_by_asset == {register.asset(CAMERA, HIKVISION).asset_id: 9}
+    assert rows.sums.missed == 9
 
 
 def test_between_two_cameras_bytes_are_missed_once(made):
@@ -101,7 +100,7 @@ def test_between_two_cameras_bytes_are_missed_once(made):
     register.observe(HIKVISION + 1, "10.20.0.14", None, 1)
     rows.hold(record(resp="10.20.0.14", resp_mac=HIKVISION + 1, orig_missed=7))
     rows.flush()
-    assert rows.missed == 7
+    assert rows.sums.missed == 7
 
 
 def test_what_was_read_stays_while_its_flow_lives(made):
@@ -120,4 +119,4 @@ def test_the_name_read_on_a_flow_makes_its_class(made):
     rows.learn(5, FlowInfo(service="tls", server_name="dev.hik-connect.com", server_name_source="sni"))
     rows.hold(np.concatenate([record(flow=5), record(flow=6)]))
     rows.flush()
-    assert rows.verdicts == {"vendor_cloud": 1, "unknown": 1}
+    assert rows.sums.verdicts == {"vendor_cloud": 1, "unknown": 1}
