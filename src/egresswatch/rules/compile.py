@@ -24,7 +24,7 @@ from egresswatch.rules import payload as payloads
 from egresswatch.rules import prints
 from egresswatch.rules.makers import FingerprintRule, Oui, OuiGroup, Vendor
 from egresswatch.rules.model import Pack, Rule
-from egresswatch.rules.tables import MatchTables, Rules, Wildcard
+from egresswatch.rules.tables import MatchTables, Rules, Sightings, Wildcard
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,7 +51,7 @@ def compile_pack(pack: Pack) -> MatchTables:
         for span in rule.match.ports:
             for port in range(span.first, span.last + 1):
                 ports[(span.proto, port)].append(rule)
-    recognisers = tuple(rule for rule in active if rule.match.payload)
+    recognisers = tuple(rule for rule in active if rule.match.payload or rule.match.seen)
     return MatchTables(
         version=pack.version,
         digest=digest(pack),
@@ -66,6 +66,7 @@ def compile_pack(pack: Pack) -> MatchTables:
         nets=_nets(active),
         ports=_frozen(ports),
         recognisers=recognisers,
+        sightings=_sightings(recognisers),
         vendors=MappingProxyType({vendor.id: vendor for vendor in pack.vendors}),
         ouis=_ouis(pack.ouis),
         fingerprint_parts=prints.by_kind(pack.fingerprints),
@@ -109,14 +110,37 @@ def _frozen(table: Mapping[K, Iterable[V]]) -> Mapping[K, tuple[V, ...]]:
 
 
 def _patterns(recognisers: tuple[Rule, ...]) -> Array:
+    """All rows; those that say all come first, as the packet path tells the first that fits."""
     blocks = [
-        payloads.rows(payload, RECOGNISER_BASE + index)
+        (not payloads.decided(payload), payloads.rows(payload, RECOGNISER_BASE + index))
         for index, rule in enumerate(recognisers)
         for payload in rule.match.payload
     ]
-    table: Array = np.concatenate(blocks) if blocks else np.zeros(0, PATTERN)
+    blocks.sort(key=lambda block: block[0])
+    table: Array = np.concatenate([rows for _, rows in blocks]) if blocks else np.zeros(0, PATTERN)
     table.flags.writeable = False
     return table
+
+
+def _sightings(recognisers: tuple[Rule, ...]) -> Mapping[str, Sightings]:
+    any_value: dict[str, list[int]] = defaultdict(list)
+    equals: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    others: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
+    for index, rule in enumerate(recognisers):
+        for seen in rule.match.seen:
+            if not seen.way:
+                any_value[seen.kind].append(index)
+            for value in seen.values:
+                if seen.way == "equals":
+                    equals[seen.kind][value].append(index)
+                else:
+                    others[seen.kind].append((seen.way, value, index))
+    return MappingProxyType(
+        {
+            kind: Sightings(tuple(any_value[kind]), _frozen(equals[kind]), tuple(others[kind]))
+            for kind in sorted({*any_value, *equals, *others})
+        }
+    )
 
 
 def _nets(rules: Iterable[Rule]) -> Mapping[int, tuple[tuple[int, Mapping[int, Rules]], ...]]:

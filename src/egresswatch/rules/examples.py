@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from egresswatch.records import RECOGNISER_BASE, Array
 from egresswatch.rules import payload as payloads
-from egresswatch.rules import prints
+from egresswatch.rules import prints, recogniser
 from egresswatch.rules.model import Example, Issue, Rule
+from egresswatch.rules.shape import SENDERS
 from egresswatch.rules.tables import MatchTables
 
 EPHEMERAL = 49152
@@ -47,11 +48,7 @@ def count(tables: MatchTables) -> int:
 def _problem(tables: MatchTables, rule: Rule, example: Example, *, wanted: bool) -> str:
     found = found_by(tables, example)
     if example.kind == "payload":
-        plain = any(
-            payloads.holds(item, example.proto, EPHEMERAL, example.port, example.payload, example.length)
-            for item in rule.match.payload
-        )
-        if plain != (rule in found):
+        if _plain(rule, example) != (rule in found):
             return f"example {shown(example)}: the compiled rows and the plain reading disagree"
     if (rule in found) == wanted:
         return ""
@@ -69,17 +66,44 @@ def found_by(tables: MatchTables, example: Example) -> tuple[Rule, ...]:
         return tables.address(example.name)
     if example.kind == "port":
         return tables.port(example.proto, example.port)
-    hits = matching(tables.patterns, example.proto, EPHEMERAL, example.port, example.payload, example.length)
-    return tuple(tables.recogniser(parser - RECOGNISER_BASE) for parser in hits)
+    if example.kind == "seen":
+        return tuple(tables.recogniser(index) for index in tables.seen(example.seen, example.name))
+    hits = matching(
+        tables.patterns, example.proto, *_ports(example), example.payload, example.length,
+        example.sender, example.packet,
+    )  # fmt: skip
+    rules = (tables.recogniser(parser - RECOGNISER_BASE) for parser in hits)
+    return tuple(rule for rule in rules if not recogniser.judged(rule) or _plain(rule, example))
+
+
+def _plain(rule: Rule, example: Example) -> bool:
+    """Does the payload of the example, sent so many times, look as the rule says?"""
+    return any(
+        (not example.times or example.times >= item.repeat)
+        and payloads.holds(
+            item, example.proto, *_ports(example), example.payload, example.length,
+            example.sender, example.packet,
+        )
+        for item in rule.match.payload
+    )  # fmt: skip
+
+
+def _ports(example: Example) -> tuple[int, int]:
+    """Source and destination: the port of an example is the responder's."""
+    ports = (EPHEMERAL, example.port)
+    return ports if example.sender == SENDERS["originator"] else ports[::-1]
 
 
 def matching(
-    patterns: Array, proto: int, sport: int, dport: int, data: bytes, length: int
-) -> tuple[int, ...]:
+    patterns: Array, proto: int, sport: int, dport: int, data: bytes, length: int,
+    sender: int = 0, packet: int = 0,
+) -> tuple[int, ...]:  # fmt: skip
     """Parsers whose PATTERN rows this payload fits, each once, in order: slow and obvious."""
     found: dict[int, None] = {}
     for row in patterns:
-        if _fits(row, proto, sport, dport, data, length):
+        if _fits(row, proto, sport, dport, data, length) and (
+            row["sender"] in (0, sender) and (not row["last"] or row["first"] <= packet <= row["last"])
+        ):
             found[int(row["parser"])] = None
     return tuple(found)
 
@@ -99,15 +123,17 @@ def _fits(row: Array, proto: int, sport: int, dport: int, data: bytes, length: i
             return False
     if not row["rel"]:
         return True
-    size, order = next((s, o) for form, s, o in payloads.LENGTH_FORMS.values() if form == row["rel"])
+    size, order = next((s, o) for form, s, o in payloads.FORMS.values() if form == row["rel"])
     raw = data[int(row["rel_off"]) : int(row["rel_off"]) + size]
-    return len(raw) == size and int.from_bytes(raw, order) + int(row["rel_add"]) == length  # type: ignore[arg-type]
+    return len(raw) == size and int.from_bytes(raw, order) + int(row["rel_add"]) == length
 
 
 def shown(example: Example) -> str:
     """The example as a person would write it."""
     if example.kind in ("name", "address"):
         return f'"{example.name}"'
+    if example.kind == "seen":
+        return f'{example.seen} "{example.name}"'
     proto = "tcp" if example.proto == 6 else "udp"
     port = f"{proto}/{example.port}"
     return port if example.kind == "port" else f"{example.payload.hex(' ', 1)} on {port}"

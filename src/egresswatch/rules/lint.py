@@ -21,6 +21,8 @@ SHARED_PURPOSE = "generic-cloud"
 ALERTING = ("vendor_cloud", "p2p")
 MIN_BITS = 24
 """A payload pattern that chance meets more often than once in 16 million deserves a warning."""
+MIN_COMPARED = 8
+"""Below it, every packet of some protocol would be handed up to be looked at."""
 MAX_TITLE = 80
 
 
@@ -121,6 +123,10 @@ def _payloads(pack: Pack) -> Iterator[Issue]:
             bits = payloads.fixed_bits(item)
             if bits < MIN_BITS:
                 yield _issue("warning", rule, f"a payload pattern fixes {bits} bits only")
+            bits = payloads.compared_bits(item)
+            if bits < MIN_COMPARED:
+                message = f"the packet path can compare {bits} bits of a payload pattern only"
+                yield _issue("error", rule, message)
 
 
 def _wording(pack: Pack) -> Iterator[Issue]:

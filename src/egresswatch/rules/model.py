@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from egresswatch.errors import RuleError
 from egresswatch.rules.makers import FingerprintRule, OuiGroup, Vendor
+from egresswatch.rules.shape import SENDERS, Payload, Seen
 
 STATUSES = ("experimental", "stable", "deprecated")
 """``deprecated`` rules are kept so that their id is never reused; they match nothing."""
@@ -21,7 +22,7 @@ SIDES = ("device", "client", "both")
 """Who is known to talk to it: the camera or recorder, an app or browser, or either."""
 PURPOSES = (
     "cloud-api", "bootstrap", "signalling", "relay", "p2p-rendezvous", "p2p-media", "stun",
-    "telemetry", "push", "upload", "firmware", "ddns", "time", "portal", "generic-cloud", "other",
+    "telemetry", "push", "upload", "storage", "firmware", "ddns", "ntp", "time", "portal", "generic-cloud", "other",
 )  # fmt: skip
 PROTOS = {"tcp": 6, "udp": 17}
 DETECTOR_FAMILIES = ("INB", "NAT", "POL", "UNK")
@@ -38,37 +39,6 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
-class Bytes:
-    """Bytes that a payload must have at an offset, under a mask of the same length."""
-
-    at: int
-    value: bytes
-    mask: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """A length field of the payload: its value plus ``add`` is the payload's length."""
-
-    form: str
-    at: int
-    add: int
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """One way a payload can look; all its conditions must hold. See rules/README.md."""
-
-    proto: int
-    ports: tuple[int, ...]
-    bytes: tuple[Bytes, ...]
-    length: Length | None = None
-    min_len: int = 0
-    max_len: int = 0
-    every: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Match:
     """What a rule looks for; one hit anywhere is a match."""
 
@@ -80,11 +50,12 @@ class Match:
     ports: tuple[Ports, ...] = ()
     """A port alone: weak, only a hint."""
     payload: tuple[Payload, ...] = ()
+    seen: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One observation: a name, an address, a port, or a payload (with its port)."""
+    """One observation: a name, an address, a port, a sighting, or a payload (with its port)."""
 
     kind: str
     name: str = ""
@@ -92,6 +63,12 @@ class Example:
     port: int = 0
     payload: bytes = b""
     length: int = 0
+    sender: int = SENDERS["originator"]
+    packet: int = 1
+    times: int = 0
+    """How many such packets the flow has; 0 = as many as the rule asks for."""
+    seen: str = ""
+    """Kind of a sighting; its value is ``name``."""
     line: int = field(default=0, compare=False)
 
 
@@ -120,7 +97,7 @@ class Rule:
     shared: bool = False
     """Other devices than cameras and recorders use it too: contact alone makes no host a camera."""
     protocol: str = ""
-    """Name of the protocol that ``match.payload`` recognises (value of a p2p sighting)."""
+    """Name of the protocol that ``match.payload`` or ``match.seen`` recognises (value of a p2p sighting)."""
     path: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 

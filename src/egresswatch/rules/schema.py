@@ -11,7 +11,7 @@ import ipaddress
 import re
 
 from egresswatch.records import DEST_CLASSES, SEVERITIES
-from egresswatch.rules.grammar import read_payload
+from egresswatch.rules.grammar import MAX_PACKET, read_kind, read_payload, read_seen
 from egresswatch.rules.model import (
     CONFIDENCES,
     DETECTOR_FAMILIES,
@@ -26,14 +26,17 @@ from egresswatch.rules.model import (
     Rule,
 )  # fmt: skip
 from egresswatch.rules.nodes import Fields, Node, Notes
+from egresswatch.rules.shape import SENDERS
 
 RULE_FIELDS = (
     "id", "rev", "title", "status", "severity", "confidence", "vendor", "platform", "dest_class", "purpose",
     "side", "shared", "protocol", "match", "examples", "references", "false_positives", "first_published",
     "remediation",
 )  # fmt: skip
-MATCH_FIELDS = ("domains", "full_domains", "nets", "ports", "payload")
-EXAMPLE_FIELDS = ("name", "address", "port", "payload", "length")
+MATCH_FIELDS = ("domains", "full_domains", "nets", "ports", "payload", "seen")
+EXAMPLE_FIELDS = (
+    "name", "address", "port", "payload", "length", "sender", "packet", "times", "seen", "value",
+)  # fmt: skip
 MAX_PORT_SPAN = 4096
 
 SLUG = r"[a-z0-9][a-z0-9_-]*"
@@ -49,9 +52,9 @@ def read_rule(node: Node, path: str, notes: Notes) -> Rule:
     rule_id = fields.text("id", pattern=r"EW-[A-Z0-9]{2,4}-\d{4}", form="EW-FAM-0001")
     if rule_id and rule_id.split("-")[1] in DETECTOR_FAMILIES:
         fields.error(fields.line, f'family "{rule_id.split("-")[1]}" belongs to the detectors')
-    match, has_payload = _match(fields)
-    protocol = fields.text("protocol", required=has_payload, pattern=SLUG, form="lower-case-name")
-    if protocol and not has_payload:
+    match, recognises = _match(fields)
+    protocol = fields.text("protocol", required="payload" in recognises, pattern=SLUG, form="lower-case-name")
+    if protocol and not recognises:
         fields.error(fields.line, '"protocol" names a payload, and "match" has none')
     wanted, unwanted = _examples(fields)
     return Rule(
@@ -86,11 +89,11 @@ def _subject(node: Node) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _match(rule: Fields) -> tuple[Match, bool]:
-    """What the rule looks for, and whether it says anything about payloads (sound or not)."""
+def _match(rule: Fields) -> tuple[Match, frozenset[str]]:
+    """What the rule looks for, and what it says of payloads and sightings (sound or not)."""
     node = rule.node("match", required=True)
     if node is None:
-        return Match(), False
+        return Match(), frozenset()
     fields = Fields(node, rule.path, rule.notes, rule.subject, MATCH_FIELDS)
     if not fields.table:
         fields.error(fields.line, '"match" must not be empty')
@@ -102,8 +105,9 @@ def _match(rule: Fields) -> tuple[Match, bool]:
         nets=fields.each("nets", lambda item: _net(fields, item)),
         ports=fields.each("ports", lambda item: _ports(fields, item)),
         payload=fields.each("payload", lambda item: read_payload(fields, item)),
+        seen=fields.each("seen", lambda item: read_seen(fields, item)),
     )
-    return match, "payload" in fields.table
+    return match, frozenset(("payload", "seen")) & frozenset(fields.table)
 
 
 def _domain(fields: Fields, node: Node, name: str, *, wildcard: bool) -> str | None:
@@ -173,11 +177,24 @@ def _example(rule: Fields, node: Node) -> Example | None:
         length = fields.number("length", len(data), 65535, required=False, default=len(data))
         if span is None:
             fields.error(node.line, "a payload example needs its port, such as udp/8800")
-        return Example("payload", proto=proto, port=port, payload=data, length=length, line=node.line)
+        return Example(
+            "payload",
+            proto=proto,
+            port=port,
+            payload=data,
+            length=length,
+            sender=SENDERS[fields.choice("sender", tuple(SENDERS), required=False) or "originator"],
+            packet=fields.number("packet", 1, MAX_PACKET, required=False, default=1),
+            times=fields.number("times", 1, MAX_PACKET, required=False),
+            line=node.line,
+        )
+    if "seen" in fields.table:
+        kind = read_kind(fields, "seen")
+        return Example("seen", name=fields.text("value", required=False), seen=kind, line=node.line)
     for kind in ("name", "address"):
         if kind in fields.table:
             return Example(kind, name=fields.text(kind).lower(), line=node.line)
     if ports is None:
-        fields.error(node.line, "an example is a name, an address, a port or a payload")
+        fields.error(node.line, "an example is a name, an address, a port, a payload or a sighting")
         return None
     return Example("port", proto=proto, port=port, line=node.line)

@@ -8,7 +8,8 @@ never reads a file (``loader``) and never judges (``detect``). Names are compare
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from egresswatch.records import Array
@@ -17,6 +18,11 @@ from egresswatch.rules.makers import Fingerprint, Oui, Vendor
 from egresswatch.rules.model import Rule
 
 Rules = tuple[Rule, ...]
+_COMPARE: Mapping[str, Callable[[str, str], bool]] = {
+    "prefix": str.startswith,
+    "suffix": str.endswith,
+    "contains": operator.contains,
+}
 LOCAL_BIT = 1 << 41  # second least significant bit of the first octet (IEEE 802-2014 §8.2)
 GROUP_BIT = 1 << 40
 
@@ -28,6 +34,16 @@ class Wildcard:
     prefix: str
     suffix: str
     rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """Of one kind of sighting: recognisers that any value satisfies, that want this value, or a part."""
+
+    any_value: tuple[int, ...]
+    equals: Mapping[str, tuple[int, ...]]
+    others: tuple[tuple[str, str, int], ...]
+    """(way, text in lower case, recogniser)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,8 @@ class MatchTables:
     """IP version -> (prefix length, {network number: rules}), longest first."""
     ports: Mapping[tuple[int, int], Rules]
     recognisers: Rules
+    """Active rules with a payload or a sighting, by rule id."""
+    sightings: Mapping[str, Sightings]
     vendors: Mapping[str, Vendor]
     ouis: tuple[tuple[int, Mapping[int, Oui]], ...]
     """(48 - bits, {prefix: Oui}), longest prefix first."""
@@ -99,6 +117,16 @@ class MatchTables:
     def recogniser(self, index: int) -> Rule:
         """The rule whose payload pattern carries ``RECOGNISER_BASE + index``."""
         return self.recognisers[index]
+
+    def seen(self, kind: str, value: str) -> tuple[int, ...]:
+        """Recognisers (see ``recogniser``) that this sighting satisfies, by number."""
+        wanted = self.sightings.get(kind)
+        if wanted is None:
+            return ()
+        lowered = value.lower()
+        found = {*wanted.any_value, *wanted.equals.get(lowered, ())}
+        found.update(index for way, text, index in wanted.others if _COMPARE[way](lowered, text))
+        return tuple(sorted(found))
 
     def oui(self, mac: int) -> Oui | None:
         """Who registered this MAC; None when nobody known or a locally administered or group address."""

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egresswatch.rules.examples import matching
-from egresswatch.rules.model import Bytes, Length, Payload
-from egresswatch.rules.payload import LENGTH_FORMS, fixed_bits, holds, rows, windows
+from egresswatch.rules.shape import Bytes, Length, Payload
+from egresswatch.rules.payload import FORMS, decided, fixed_bits, holds, prefilter, rows
 
 PPPP = Payload(17, (), (Bytes(0, b"\xf1", b"\xff"),), Length("be16", 2, 4), min_len=4)
 
@@ -71,22 +71,24 @@ def test_words_are_left_aligned() -> None:
 def test_near_conditions_share_a_window() -> None:
     """Conditions within eight bytes become one comparison, with a gap that does not count."""
     conditions = (Bytes(0, b"\xe2", b"\xf0"), Bytes(2, b"\x0c", b"\xff"), Bytes(8, b"b4", b"\xff\xff"))
-    assert windows(conditions) == [(0, b"\xe0\x00\x0c", b"\xf0\x00\xff"), (8, b"b4", b"\xff\xff")]
+    assert prefilter(Payload(17, (), conditions)) == [(0, b"\xe0\x00\x0c", b"\xf0\x00\xff"), (8, b"b4", b"\xff\xff")]
 
 
-def test_eight_bytes_fit_nine_do_not() -> None:
-    """Sixteen bytes in a row are two windows; more are refused."""
-    assert len(windows((Bytes(3, b"x" * 16, b"\xff" * 16),))) == 2
-    with pytest.raises(ValueError, match="more than two"):
-        windows((Bytes(3, b"x" * 17, b"\xff" * 17),))
+def test_sixteen_bytes_fit_the_rows_seventeen_do_not() -> None:
+    """Sixteen bytes in a row are two windows; of more, the rows compare sixteen and leave the rest over."""
+    all_ = Payload(17, (), (Bytes(3, b"x" * 16, b"\xff" * 16),))
+    more = Payload(17, (), (Bytes(3, b"x" * 17, b"\xff" * 17),))
+    assert (len(prefilter(all_)), decided(all_)) == (2, True)
+    assert (len(prefilter(more)), decided(more)) == (2, False)
+    assert not holds(more, 17, 1, 2, b"   " + b"x" * 16 + b"y", 20)
 
 
 def test_contradicting_conditions_are_refused() -> None:
     """The same byte cannot have two values; saying the same twice is fine."""
     same = Bytes(0, b"a", b"\xff")
-    assert windows((same, same)) == [(0, b"a", b"\xff")]
+    assert prefilter(Payload(17, (), (same, same))) == [(0, b"a", b"\xff")]
     with pytest.raises(ValueError, match="byte at 0"):
-        windows((same, Bytes(0, b"b", b"\xff")))
+        prefilter(Payload(17, (), (same, Bytes(0, b"b", b"\xff"))))
 
 
 def test_fixed_bits_count_what_chance_must_hit() -> None:
@@ -110,7 +112,7 @@ PAYLOAD = st.builds(
     st.lists(CONDITION, min_size=1, max_size=2).map(tuple),
     st.one_of(
         st.none(),
-        st.builds(Length, st.sampled_from(sorted(LENGTH_FORMS)), st.integers(0, 4), st.integers(-2, 12)),
+        st.builds(Length, st.sampled_from(sorted(FORMS)), st.integers(0, 4), st.integers(-2, 12)),
     ),
     st.integers(0, 5),
     st.sampled_from([0, 0, 8, 12]),
