@@ -9,12 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from egresswatch.rules.makers import Fingerprint, Oui, Vendor
+from egresswatch.rules.makers import ASKED_KINDS, Fingerprint, Oui, Vendor
 
 GROUP_BIT = 1 << 40
 """Group address (IEEE 802-2014 §8.2): never a sender."""
 LOCAL_BIT = 1 << 41
 """Locally administered: phones make such addresses up, so they say nothing about a maker."""
+
+
+VIDEO_ROLES = ("camera", "recorder", "vms")
+"""Roles that make a host a video device."""
+
+
+AMBIGUOUS = frozenset(("platform", "p2p", *ASKED_KINDS, "contacted_port"))
+"""Kinds of marks that a camera gives, and its owner's phone as well."""
 
 
 class Tables(Protocol):
@@ -46,6 +54,7 @@ class Mark(NamedTuple):
     role: str = ""
     model: str = ""
     hostname: str = ""
+    firmware: str = ""
 
 
 @dataclass(slots=True)
@@ -68,6 +77,8 @@ class Asset:
     """The maker as people call it."""
     maker: str = ""
     """Brand with its jurisdiction, for a person: ``Hikvision (CN)``."""
+    makers: tuple[str, ...] = ()
+    """Ids of all makers that something about it points to."""
     model: str = ""
     firmware: str = ""
     hostname: str = ""
@@ -79,6 +90,11 @@ class Asset:
     first_seen: int = 0
     last_seen: int = 0
     """Packet times of its first and newest frame."""
+    sends: bool = False
+    """It sent IP packets; without them it is known by what it says of itself on the link (ARP, LLDP)."""
+    outside_flows: int = 0
+    """Flows with the outside, as counted at the end of a run, and how many of them nobody could name."""
+    unnamed_flows: int = 0
     last_v4: str = ""
     turns: int = 0
     """How often it went from one IPv4 address to another: many mean that a router sends for several."""
@@ -87,7 +103,9 @@ class Asset:
     inventory: str = ""
     """``cameras.csv:12`` when the inventory lists it."""
     marks: dict[tuple[str, str], tuple[str, Mark]] = field(default_factory=dict)
-    """(kind, value) -> (address that showed it, mark), in order of arrival."""
+    """(kind, text) -> (address that showed it, mark), in order of arrival."""
+    parts: dict[str, dict[int, tuple[Fingerprint, str]]] = field(default_factory=dict)
+    """Fingerprint id -> its parts seen so far, each with what showed it; of those that need several."""
 
     @property
     def mac(self) -> int:

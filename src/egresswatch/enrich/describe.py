@@ -3,16 +3,17 @@
 
 Monitored: the zone of the site file, else the inventory, else the marks. What it is (role, make, model):
 the inventory, else the marks, else the zone's role. Where these disagree, the asset's conflicts say so.
+Each line of evidence ends with the facts that rest on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from egresswatch.enrich.asset import LOCAL_BIT, Asset
+from egresswatch.enrich.asset import LOCAL_BIT, Asset, Mark
 from egresswatch.enrich.identity import identify, related
 from egresswatch.enrich.inventory import Entry
-from egresswatch.rules.makers import Vendor
+from egresswatch.rules.makers import Vendor, named
 from egresswatch.rules.site import Site
 from egresswatch.rules.site_model import WATCHED_ROLES
 
@@ -34,25 +35,47 @@ def describe(asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str
     country = vendor.jurisdiction if vendor else ""
     asset.maker = f"{asset.brand} ({country})" if country else asset.brand
     asset.model = (entry.model if entry else "") or found.model
+    asset.firmware = found.firmware
     asset.hostname = found.hostname
-    asset.site = entry.site if entry else ""
+    asset.site = (entry.site if entry else "") or site.name
     asset.inventory = entry.place if entry else ""
     asset.confidence = "high" if entry else found.confidence
     said = [f"listed in {entry.place}"] if entry else []
     said += sorted({f'in zone "{zone.name}" of the site file ({zone.role})' for zone in zones})
-    asset.evidence = (*said, *(mark.text for _, mark in asset.marks.values()))
+    marks = [mark for _, mark in asset.marks.values()]
+    asset.evidence = (*said, *(f"{mark.text}{_says(mark, asset, found.vendor, vendors)}" for mark in marks))
+    asset.makers = tuple(sorted({mark.vendor for mark in marks if mark.vendor}))
     asset.conflicts = (*found.conflicts, *inventory_conflicts(asset, entry, found.vendor, vendors))
 
 
 def vendor_id(text: str, vendors: Mapping[str, Vendor]) -> str:
     """The rule pack's id of a maker as the inventory calls it; the text as an id when nobody knows it."""
+    vendor = named(vendors, text)
+    if vendor is not None:
+        return vendor.id
     word = text.strip().lower()
-    if not word or word in vendors:
-        return word
-    for vendor in vendors.values():
-        if word == vendor.name.lower() or word in (alias.lower() for alias in vendor.aliases):
-            return vendor.id
     return "".join(char if char.isascii() and char.isalnum() else "-" for char in word).strip("-")
+
+
+def _says(mark: Mark, asset: Asset, seen_vendor: str, vendors: Mapping[str, Vendor]) -> str:
+    """Which of the facts shown rest on this mark: `` (says: maker, model)``."""
+    facts = []
+    if mark.vendor and related(mark.vendor, seen_vendor, vendors):
+        facts.append("maker")
+    elif mark.vendor and mark.vendor_points:
+        other = vendors.get(mark.vendor)
+        facts.append(f"another maker, {other.name if other else mark.vendor}")
+    if mark.role and mark.role == asset.role:
+        facts.append(mark.role)
+    elif mark.points:
+        facts.append("video device")
+    elif mark.against:
+        facts.append("no video device")
+    for name, words in (("model", "model"), ("firmware", "firmware"), ("hostname", "host name")):
+        value = getattr(mark, name)
+        if value and value == getattr(asset, name):
+            facts.append(words)
+    return f" (says: {', '.join(facts)})" if facts else ""
 
 
 def inventory_conflicts(

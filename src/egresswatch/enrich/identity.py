@@ -6,46 +6,31 @@ Pure functions over marks: the same marks in any order give the same answer. Rul
 - *Plain* marks come from what only such a device shows: MAC prefix of a camera maker, a fingerprint,
   ONVIF scopes, serving RTSP, a telling host name. Each kind counts once, with its strongest mark.
 - *Ambiguous* marks come from what a camera and its owner's phone both do: contact a maker's platform,
-  speak a peer-to-peer protocol. Alone they are enough, because many cameras show nothing else, but
-  never for high confidence; a locally administered MAC, as phones have, lowers it further.
+  ask for its names, speak its protocol. Alone they are enough, because many cameras show nothing else,
+  but never for high confidence; a locally administered MAC, as phones have, lowers it further.
 - Marks *against* (a phone, a desktop browser) outweigh ambiguous marks at once, and plain ones when
   they are stronger. Such a host is a client that is not monitored, and its row says why.
+- Makers of one house (a brand, its owner, who makes what it sells) vote together. Within the house the
+  brand is whose camera it is, when something plain says so: a label is stuck on what another one made,
+  never the other way round.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from egresswatch.enrich.asset import Mark
-from egresswatch.rules.makers import Fingerprint, Oui, Vendor
+from egresswatch.enrich.asset import AMBIGUOUS, VIDEO_ROLES, Mark
+from egresswatch.rules.makers import Vendor, chain
 
 ENOUGH = 25
 _MEDIUM, _HIGH = 40, 60
 _LOCAL_MAC_COST = 20
 _AMBIGUOUS_MOST = 55
-AMBIGUOUS = frozenset({"platform", "p2p"})
-_BY_CONFIDENCE = {"high": 60, "medium": 40, "low": 25}
-_OUI_POINTS = {"camera": 60, "mostly": 40}
-_OUI_VENDOR = {"camera": 5, "mostly": 4}
-_OUI_WORDS = {"camera": "which makes cameras", "mostly": "which makes mostly cameras"}
-BEHIND_POINTS = 25
-"""A host reached through a camera maker's MAC: a camera behind a recorder, or the recorder itself."""
-_VIDEO_ROLES = ("camera", "recorder", "vms")
-_KIND_WORDS = {
-    "dhcp_hostname": "DHCP host name", "dhcp_vendor_class": "DHCP vendor class", "http_server": "HTTP server",
-    "http_user_agent": "HTTP user agent", "http_realm": "HTTP realm", "http_path": "HTTP path",
-    "rtsp_server": "RTSP server", "rtsp_realm": "RTSP realm", "rtsp_request": "RTSP request",
-    "sip_user_agent": "SIP user agent", "tls_cert_subject": "certificate", "mdns": "mDNS name",
-    "rtsp_served": "RTSP address asked of it", "ssdp": "SSDP", "onvif_scope": "ONVIF scope",
-    "mqtt_client_id": "MQTT client id",
-}  # fmt: skip
-_HOSTNAME_ROLES = dict.fromkeys(
-    ("camera", "cam", "ipcam", "ipcamera", "netcam", "webcam", "ipc", "cctv", "doorbell"), "camera"
-) | dict.fromkeys(("nvr", "dvr", "xvr"), "recorder")
-_WORD = re.compile(r"[a-z]+")
-_ONVIF = "onvif://www.onvif.org/"
+_FIRM = 3
+"""Points from which a plain mark says the brand, not only the house."""
+_SURE = 4
+"""Points from which two marks of different houses are a conflict."""
 
 
 class Identity(NamedTuple):
@@ -56,6 +41,7 @@ class Identity(NamedTuple):
     """Empty when no mark tells."""
     vendor: str
     model: str
+    firmware: str
     hostname: str
     confidence: str
     conflicts: tuple[str, ...]
@@ -80,75 +66,29 @@ def identify(marks: Iterable[Mark], vendors: Mapping[str, Vendor], *, local_mac:
     return Identity(
         video,
         _role(marks, video=video) or ("client" if against and not video else ""),
-        _vendor(marks),
+        _vendor(marks, vendors),
         _strongest(marks, "model"),
+        _strongest(marks, "firmware"),
         next((mark.hostname for mark in reversed(marks) if mark.hostname), ""),
         "high" if weight >= _HIGH else "medium" if weight >= _MEDIUM else "low",
         conflicts,
     )
 
 
-def oui_mark(oui: Oui, vendors: Mapping[str, Vendor], *, behind: bool = False) -> Mark:
-    """What a MAC prefix says; ``behind``: of a host whose frames came through that MAC."""
-    words = _OUI_WORDS.get(oui.relevance, "")
-    vendor = vendors.get(oui.vendor)
-    owner = oui.registrant or (vendor.name if vendor else oui.vendor)
-    if behind:
-        text = f"reached through a MAC of {owner}, {words}"
-        return Mark("oui", text, BEHIND_POINTS, vendor=oui.vendor, vendor_points=2)
-    text = f"MAC prefix of {owner}" + (f", {words}" if words else "")
-    points = _OUI_POINTS.get(oui.relevance, 0)
-    return Mark("oui", text, points, vendor=oui.vendor, vendor_points=_OUI_VENDOR.get(oui.relevance, 1))
-
-
-def sighting_marks(kind: str, value: str, fingerprints: Iterable[Fingerprint]) -> tuple[Mark, ...]:
-    """What a sighting that a host itself made says about it; empty when it says nothing."""
-    prints = tuple(fingerprints)
-    marks = [_fingerprint_mark(kind, value, found) for found in prints]
-    if kind == "p2p":
-        marks.append(Mark("p2p", f"speaks {value}, a peer-to-peer protocol", 40))
-    elif kind in ("rtsp_server", "rtsp_realm") and all(found.role in _VIDEO_ROLES for found in prints):
-        marks.append(Mark("rtsp", "answers RTSP requests", 40))
-    elif kind == "rtsp_request":
-        # alone it says nothing (a phone does it too); of a video device it says "recorder"
-        marks.append(Mark("rtsp_request", "asks others for RTSP streams", role="recorder"))
-    elif kind == "onvif_scope" and value.lower().startswith(_ONVIF):
-        name, _, rest = value[len(_ONVIF) :].partition("/")
-        model = rest.strip("/ ")[:64] if name.lower() == "hardware" else ""
-        model = model if model.isprintable() else ""
-        text = f"announces ONVIF hardware {model}" if model else "announces itself by ONVIF"
-        marks.append(Mark("onvif_scope", text, 50, model=model))
-    elif kind == "dhcp_hostname" and value:
-        roles = [_HOSTNAME_ROLES[word] for word in _WORD.findall(value.lower()) if word in _HOSTNAME_ROLES]
-        text = f'calls itself "{value}" by DHCP'
-        marks.append(Mark("hostname", text, 40 if roles else 0, role=min(roles, default=""), hostname=value))
-    return tuple(marks)
-
-
-def platform_mark(vendor: str, platform: str, rule_id: str) -> Mark:
-    """A host contacted a maker's platform."""
-    return Mark("platform", f"contacts {platform} ({rule_id})", 40, vendor=vendor, vendor_points=3)
-
-
 def related(one: str, other: str, vendors: Mapping[str, Vendor]) -> bool:
-    """Are two makers the same house (brand and parent, or brands of one parent)?"""
-    return bool(_house(one, vendors) & _house(other, vendors))
+    """Are two makers the same house: of one owner, or one of them makes what the other sells?"""
+    own, its = _owners(one, vendors), _owners(other, vendors)
+    return bool(own & its or own & _makers(other, vendors) or its & _makers(one, vendors))
 
 
-def _house(vendor_id: str, vendors: Mapping[str, Vendor]) -> set[str]:
-    vendor = vendors.get(vendor_id)
-    return {vendor_id, vendor.parent} - {""} if vendor else {vendor_id}
+def _owners(vendor_id: str, vendors: Mapping[str, Vendor]) -> set[str]:
+    return {vendor_id, *(vendor.id for vendor in chain(vendors, vendor_id))}
 
 
-def _fingerprint_mark(kind: str, value: str, found: Fingerprint) -> Mark:
-    points = _BY_CONFIDENCE[found.confidence]
-    shown = f'{_KIND_WORDS.get(kind, kind)} "{value[:80]}"' + (f": {found.text}" if found.text else "")
-    if found.role == "client":
-        return Mark(kind, shown, against=points, role="client")
-    return Mark(
-        kind, shown, points if found.role in _VIDEO_ROLES else 0, vendor=found.vendor,
-        vendor_points=points // 10, role=found.role if found.role in _VIDEO_ROLES else "", model=found.model,
-    )  # fmt: skip
+def _makers(vendor_id: str, vendors: Mapping[str, Vendor]) -> set[str]:
+    """Who makes what it sells, with their owners."""
+    made = vendors[vendor_id].made_by if vendor_id in vendors else ()
+    return {owner for by in made for owner in _owners(by.vendor, vendors)}
 
 
 def _role(marks: list[Mark], *, video: bool) -> str:
@@ -156,7 +96,7 @@ def _role(marks: list[Mark], *, video: bool) -> str:
         return ""
     votes: dict[str, int] = {}
     for mark in marks:
-        if mark.role in _VIDEO_ROLES and mark.points:
+        if mark.role in VIDEO_ROLES and mark.points:
             votes[mark.role] = max(votes.get(mark.role, 0), mark.points)
     if votes:
         return max(sorted(votes), key=lambda role: votes[role])
@@ -165,12 +105,27 @@ def _role(marks: list[Mark], *, video: bool) -> str:
     return "recorder" if asks and plain else ""
 
 
-def _vendor(marks: list[Mark]) -> str:
+def _vendor(marks: list[Mark], vendors: Mapping[str, Vendor]) -> str:
     votes: dict[str, int] = {}
+    firm: set[str] = set()
     for mark in marks:
-        if mark.vendor:
+        vendor = vendors.get(mark.vendor)
+        if mark.vendor and (vendor is None or vendor.sells):
             votes[mark.vendor] = votes.get(mark.vendor, 0) + mark.vendor_points
-    return max(sorted(votes), key=lambda vendor: votes[vendor]) if votes else ""
+            if mark.kind not in AMBIGUOUS and mark.vendor_points >= _FIRM:
+                firm.add(mark.vendor)
+
+    def house(vendor: str) -> int:
+        return sum(points for other, points in votes.items() if related(vendor, other, vendors))
+
+    def label(vendor: str) -> tuple[bool, int, int]:
+        behind = _owners(vendor, vendors) | _makers(vendor, vendors)
+        return vendor in firm, len(behind) if vendor in firm else 0, votes[vendor]
+
+    if not votes:
+        return ""
+    first = max(sorted(votes), key=lambda vendor: (house(vendor), votes[vendor]))
+    return max((vendor for vendor in sorted(votes) if related(vendor, first, vendors)), key=label)
 
 
 def _strongest(marks: list[Mark], name: str) -> str:
@@ -180,7 +135,7 @@ def _strongest(marks: list[Mark], name: str) -> str:
 
 def _conflicts(marks: list[Mark], vendors: Mapping[str, Vendor], *, client: bool) -> tuple[str, ...]:
     found = []
-    makers = [mark for mark in marks if mark.vendor and mark.vendor_points >= 4]
+    makers = [mark for mark in marks if mark.vendor and mark.vendor_points >= _SURE]
     for mark in makers[1:]:
         if not related(makers[0].vendor, mark.vendor, vendors):
             found.append(f"two makers: {makers[0].text}; but {mark.text}")

@@ -11,32 +11,77 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from egresswatch.enrich.asset import Asset, mac_text
+from egresswatch.enrich.describe import vendor_id
 from egresswatch.enrich.inventory import Entry, Inventory
+from egresswatch.result import iso
+from egresswatch.rules.makers import Vendor, chain
+
+SILENT = "known by what it says on the link only (ARP, neighbour discovery, LLDP): sent no IP packet"
 
 
-def asset_rows(assets: Iterable[Asset], inventory: Inventory) -> list[dict[str, Any]]:
+def asset_rows(
+    assets: Iterable[Asset], inventory: Inventory, site: str, vendors: Mapping[str, Vendor]
+) -> list[dict[str, Any]]:
     """All monitored hosts, and the inventory's rows that no host was found for."""
     assets = list(assets)
     users: dict[str, list[Asset]] = {}
     for asset in assets:
         for ip in asset.ips:
             users.setdefault(ip, []).append(asset)
-    rows = [_row(asset, users) for asset in assets if asset.monitored]
+    rows = [_row(asset, users, vendors) for asset in assets if asset.monitored]
     seen = {asset.inventory for asset in assets}
     taken = {row["asset_id"] for row in rows}
     for entry in inventory.entries:
         if entry.place not in seen and entry.name not in taken:
-            rows.append(_unseen(entry))
+            rows.append(_unseen(entry, site, vendors))
     return sorted(rows, key=lambda row: str(row["asset_id"]))
 
 
-def _row(asset: Asset, users: Mapping[str, list[Asset]]) -> dict[str, Any]:
+def maker_row(vendor: str, brand: str, vendors: Mapping[str, Vendor]) -> dict[str, Any] | None:
+    """Whose device it is: the company, its owner, and the lists that name one of them."""
+    if not vendor:
+        return None
+    companies = chain(vendors, vendor)
+    own = companies[0] if companies else None
+    country = own.jurisdiction if own else ""
+    return {
+        "id": vendor,
+        "name": own.name if own else brand or vendor,
+        "parent": companies[1].name if len(companies) > 1 else None,
+        "jurisdiction": country or next((each.jurisdiction for each in companies if each.jurisdiction), None),
+        "lists": [
+            {"name": listing.name, "reference": listing.reference, "names": company.name}
+            for company in companies
+            for listing in company.lists
+        ],
+    }
+
+
+def made_by_rows(vendor: str, makers: Iterable[str], vendors: Mapping[str, Vendor]) -> list[dict[str, Any]]:
+    """Who may have made what bears this name, those first that something about the host points to."""
+    own = vendors.get(vendor)
+    shown = {company.id for maker in makers for company in chain(vendors, maker)}
+    rows = [
+        {
+            **(maker_row(made.vendor, "", vendors) or {}),
+            "lines": made.lines or None,
+            "confidence": made.confidence,
+            "references": list(made.references),
+            "seen": made.vendor in shown,
+        }
+        for made in (own.made_by if own else ())
+    ]
+    return sorted(rows, key=lambda row: (not row["seen"], str(row["id"])))
+
+
+def _row(asset: Asset, users: Mapping[str, list[Asset]], vendors: Mapping[str, Vendor]) -> dict[str, Any]:
     shared = [
         f"address {ip} is also used by {other.asset_id}"
         for ip in sorted(asset.ips)
         for other in users[ip]
         if other is not asset
     ]
+    outside, unnamed = asset.outside_flows, asset.unnamed_flows
     return {
         "asset_id": asset.asset_id,
         "name": asset.name or None,
@@ -50,12 +95,21 @@ def _row(asset: Asset, users: Mapping[str, list[Asset]]) -> dict[str, Any]:
         "firmware": asset.firmware or None,
         "hostname": asset.hostname or None,
         "confidence": asset.confidence,
-        "evidence": list(asset.evidence),
+        "evidence": [*asset.evidence, *([] if asset.sends else [SILENT])],
         "conflicts": [*asset.conflicts, *shared],
+        "maker": maker_row(asset.vendor, asset.brand, vendors),
+        "made_by": made_by_rows(asset.vendor, asset.makers, vendors),
+        "site": asset.site or None,
+        "first_seen": iso(asset.first_seen or None),
+        "last_seen": iso(asset.last_seen or None),
+        "outside_flows": outside,
+        "unnamed_flows": unnamed,
+        "blind_name_share": round(unnamed / outside, 3) if outside else None,
     }
 
 
-def _unseen(entry: Entry) -> dict[str, Any]:
+def _unseen(entry: Entry, site: str, vendors: Mapping[str, Vendor]) -> dict[str, Any]:
+    vendor = vendor_id(entry.vendor, vendors)
     return {
         "asset_id": entry.name,
         "name": entry.name,
@@ -63,7 +117,7 @@ def _unseen(entry: Entry) -> dict[str, Any]:
         "ips": [entry.ip] if entry.ip else [],
         "vlan": entry.vlan,
         "role": entry.role,
-        "vendor": None,
+        "vendor": vendor or None,
         "brand": entry.vendor or None,
         "model": entry.model or None,
         "firmware": None,
@@ -71,4 +125,12 @@ def _unseen(entry: Entry) -> dict[str, Any]:
         "confidence": "high",
         "evidence": [f"listed in {entry.place}", "not seen sending anything"],
         "conflicts": [],
+        "maker": maker_row(vendor, entry.vendor, vendors),
+        "made_by": made_by_rows(vendor, (), vendors),
+        "site": entry.site or site or None,
+        "first_seen": None,
+        "last_seen": None,
+        "outside_flows": 0,
+        "unnamed_flows": 0,
+        "blind_name_share": None,
     }

@@ -8,8 +8,8 @@ import pytest
 from egresswatch.rules.makers import Fingerprint, Oui, Vendor
 
 
-def vendor(id_, name, country="CN", parent="", aliases=()):
-    return Vendor(id_, name, country, parent, aliases, (), ())
+def vendor(id_, name, country="CN", parent="", aliases=(), kind="maker", made_by=()):
+    return Vendor(id_, name, country, parent, aliases, (), (), kind, made_by)
 
 
 class FakeTables:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egresswatch.enrich.identity import identify, oui_mark, platform_mark, related, sighting_marks
+from egresswatch.enrich.identity import identify, related
+from egresswatch.enrich.marks import oui_mark, platform_mark, read_sighting
 from egresswatch.rules.makers import Oui
 
 
@@ -21,7 +22,7 @@ def marks_of(tables, *sightings):
         elif kind == "platform":
             found.append(platform_mark(value, f"{value}/cloud", "EW-X-0001"))
         else:
-            found.extend(sighting_marks(kind, value, tables.fingerprints(kind, value)))
+            found.extend(read_sighting(kind, value, "", tables.fingerprints(kind, value)).marks)
     return found
 
 
@@ -140,5 +141,5 @@ def test_several_host_names_are_a_conflict(tables):
 @given(kind=st.sampled_from(["onvif_scope", "dhcp_hostname", "p2p", "rtsp_server", "x"]), value=st.text())
 def test_no_value_breaks_it(kind, value):
     """Values come from the network."""
-    found = identify(sighting_marks(kind, value, ()), {})
+    found = identify(read_sighting(kind, value, "", ()).marks, {})
     assert found.model.isprintable()

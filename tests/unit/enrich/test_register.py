@@ -153,7 +153,9 @@ def test_cameras_behind_a_camera_makers_mac(make):
     asset = register.observe(HIK, "192.168.254.3", None, T)
     assert asset.monitored
     assert asset.confidence == "low"
-    assert asset.evidence == ("reached through a MAC of Hangzhou Hikvision, which makes cameras",)
+    assert asset.evidence == (
+        "reached through a MAC of Hangzhou Hikvision, which makes cameras (says: maker, video device)",
+    )
 
 
 def test_no_mac_means_by_address(make):
@@ -273,13 +275,19 @@ def test_rows_have_the_contracts_columns_and_order(make):
     rows = register.rows()
     assert list(rows[0]) == [
         "asset_id", "name", "mac", "ips", "vlan", "role", "vendor", "brand", "model", "firmware", "hostname",
-        "confidence", "evidence", "conflicts",
+        "confidence", "evidence", "conflicts", "maker", "made_by", "site", "first_seen", "last_seen",
+        "outside_flows", "unnamed_flows", "blind_name_share",
     ]  # fmt: skip
     assert rows[0] == {
         "asset_id": f"hikvision-{hex6('44:19:b6:00:00:01')}", "name": None, "mac": "44:19:b6:00:00:01",
         "ips": ["10.20.0.13"], "vlan": 20, "role": "camera", "vendor": "hikvision", "brand": "Hikvision",
         "model": None, "firmware": None, "hostname": None, "confidence": "high",
-        "evidence": ["MAC prefix of Hangzhou Hikvision, which makes cameras"], "conflicts": [],
+        "evidence": ["MAC prefix of Hangzhou Hikvision, which makes cameras (says: maker, video device)"],
+        "conflicts": [],
+        "maker": {"id": "hikvision", "name": "Hikvision", "parent": None, "jurisdiction": "CN", "lists": []},
+        "made_by": [], "site": None,
+        "first_seen": "2023-11-14T22:13:20.000000000Z", "last_seen": "2023-11-14T22:13:20.000000000Z",
+        "outside_flows": 0, "unnamed_flows": 0, "blind_name_share": None,
     }  # fmt: skip
     assert rows[1]["asset_id"] == "zzz"
     assert rows[1]["evidence"] == ["listed in cameras.csv:2", "not seen sending anything"]
@@ -308,7 +316,7 @@ def test_two_hashes_that_begin_alike_give_two_ids(make, monkeypatch):
         def hexdigest(self):
             return self.text
 
-    monkeypatch.setattr("egresswatch.enrich.register.hashlib.sha256", Alike)
+    monkeypatch.setattr("egresswatch.enrich.ids.hashlib.sha256", Alike)
     register = make()
     one, two = register.observe(HIK, "10.20.0.1", None, T), register.observe(HIK2, "10.20.0.2", None, T)
     assert one.asset_id == "hikvision-aaaaaa"
@@ -361,12 +369,12 @@ def test_whatever_is_seen_the_register_is_consistent(tables, steps, limit):
                 register.platform(addr, mac, "ezviz", "ezviz/cloud", "EW-EZV-0001", T)
             elif kind:
                 register.evidence(addr, mac, kind, "Dahua Rtsp Server", T)
-            everyone = register._all()
+            everyone = register._hosts.all()
             ids = [each.asset_id for each in everyone]
             assert len(ids) == len(set(ids))
             assert all(ids)
             assert len(everyone) <= limit
-            assert register._loose == sum(1 for each in everyone if not each.macs)
+            assert register._hosts._loose == sum(1 for each in everyone if not each.macs)
             for each in everyone:
                 assert all(register.asset(ip) is not None for ip in each.ips)
                 assert each.settled or not each.monitored
