@@ -30,6 +30,7 @@ def lint(pack: Pack) -> list[Issue]:
     """Everything found, errors first, then by place."""
     issues = [
         *_references(pack),
+        *_makers(pack),
         *_families(pack),
         *_claims(pack),
         *_shared_hosting(pack),
@@ -52,10 +53,6 @@ def _references(pack: Pack) -> Iterator[Issue]:
             yield _issue("error", rule, f'vendor "{rule.vendor}" is not in the vendors list')
         if rule.platform.split("/")[0] != rule.vendor:
             yield _issue("error", rule, f'platform "{rule.platform}" does not begin with its vendor')
-    for vendor in pack.vendors:
-        if vendor.parent and vendor.parent not in known:
-            message = f'parent "{vendor.parent}" is not in the vendors list'
-            yield Issue("error", vendor.id, vendor.path, vendor.line, message)
     seen: dict[tuple[int, int], str] = {}
     for group in pack.ouis:
         name = group.oui.vendor
@@ -71,6 +68,27 @@ def _references(pack: Pack) -> Iterator[Issue]:
         if found.vendor and found.vendor not in known:
             message = f'vendor "{found.vendor}" is not in the vendors list'
             yield Issue("error", found.id, item.path, item.line, message)
+
+
+def _makers(pack: Pack) -> Iterator[Issue]:
+    """Relations lead to companies that are described, and one name means one company."""
+    known = {vendor.id for vendor in pack.vendors}
+    names: dict[str, str] = {}
+    for vendor in pack.vendors:
+        related = {"parent": [vendor.parent]} if vendor.parent else {}
+        related["made_by"] = [relation.vendor for relation in vendor.made_by]
+        related["uses"] = [relation.vendor for relation in vendor.uses]
+        for field, ids in related.items():
+            for other in ids:
+                problem = "is not in the vendors list" if other not in known else "is itself"
+                if other not in known or other == vendor.id:
+                    message = f'{field} "{other}" {problem}'
+                    yield Issue("error", vendor.id, vendor.path, vendor.line, message)
+        for name in {vendor.id, vendor.name.lower(), *(alias.lower() for alias in vendor.aliases)}:
+            owner = names.setdefault(name, vendor.id)
+            if owner != vendor.id:
+                message = f'the name "{name}" is also that of {owner}'
+                yield Issue("error", vendor.id, vendor.path, vendor.line, message)
 
 
 def _families(pack: Pack) -> Iterator[Issue]:

@@ -41,8 +41,8 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeBy:
-    """Somebody else makes what this company sells: all of it, or the ``lines`` named."""
+class Relation:
+    """Another company makes what this one sells, or a part of it: of everything, or of ``lines``."""
 
     vendor: str
     confidence: str
@@ -75,7 +75,10 @@ class Vendor:
     lists: tuple[Listing, ...]
     references: tuple[str, ...]
     kind: str = "maker"
-    made_by: tuple[MadeBy, ...] = ()
+    made_by: tuple[Relation, ...] = ()
+    """Who makes the devices it sells."""
+    uses: tuple[Relation, ...] = ()
+    """Whose chips, protocols or platform its devices use."""
     remarks: tuple[Remark, ...] = ()
     path: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
@@ -107,11 +110,11 @@ def named(vendors: Mapping[str, Vendor], text: str) -> Vendor | None:
 
 
 def brands_of(vendors: Mapping[str, Vendor], vendor_id: str) -> tuple[Vendor, ...]:
-    """Who sells under another name what this company makes, by id."""
+    """Who sells under another name what this company makes or supplies, by id."""
     return tuple(
         vendor
         for _, vendor in sorted(vendors.items())
-        if any(made.vendor == vendor_id for made in vendor.made_by)
+        if any(relation.vendor == vendor_id for relation in (*vendor.made_by, *vendor.uses))
     )
 
 

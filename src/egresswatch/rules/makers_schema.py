@@ -8,7 +8,6 @@ them all and returns what it could read.
 from __future__ import annotations
 
 import re
-from typing import TypeVar
 
 from egresswatch.records import ROLES
 from egresswatch.rules.makers import (
@@ -20,20 +19,20 @@ from egresswatch.rules.makers import (
     Fingerprint,
     FingerprintRule,
     Listing,
-    MadeBy,
     Oui,
     OuiGroup,
     Reading,
+    Relation,
     Remark,
     Vendor,
 )
 from egresswatch.rules.nodes import Fields, Node, Notes
 from egresswatch.rules.prints import WAYS
 
-T = TypeVar("T")
 CONFIDENCES = ("low", "medium", "high")
 VENDOR_FIELDS = (
-    "id", "name", "kind", "jurisdiction", "parent", "aliases", "lists", "made_by", "remarks", "references",
+    "id", "name", "kind", "jurisdiction", "parent", "aliases", "lists", "made_by", "uses", "remarks",
+    "references",
 )  # fmt: skip
 OUI_FIELDS = ("vendor", "registrant", "relevance", "prefixes", "references")
 FINGERPRINT_FIELDS = (
@@ -60,7 +59,8 @@ def read_vendor(node: Node, path: str, notes: Notes) -> Vendor:
         lists=fields.each("lists", lambda item: _listing(fields, item)),
         references=fields.texts("references"),
         kind=fields.choice("kind", VENDOR_KINDS, required=False) or VENDOR_KINDS[0],
-        made_by=fields.each("made_by", lambda item: _made_by(fields, item)),
+        made_by=fields.each("made_by", lambda item: _relation(fields, item)),
+        uses=fields.each("uses", lambda item: _relation(fields, item)),
         remarks=fields.each("remarks", lambda item: _remark(fields, item)),
         path=path,
         line=node.line,
@@ -78,9 +78,9 @@ def _listing(vendor: Fields, node: Node) -> Listing | None:
     return Listing(fields.text("name"), fields.text("reference"))
 
 
-def _made_by(vendor: Fields, node: Node) -> MadeBy | None:
+def _relation(vendor: Fields, node: Node) -> Relation | None:
     fields = _below(vendor, node, ("vendor", "confidence", "lines", "references"))
-    return MadeBy(
+    return Relation(
         vendor=fields.text("vendor", pattern=SLUG, form=_A_VENDOR),
         confidence=fields.choice("confidence", CONFIDENCES),
         references=fields.texts("references"),
