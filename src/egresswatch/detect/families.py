@@ -78,8 +78,11 @@ class Finding:
 def _tells(rule: RuleFacts) -> bool:
     """Does a rule that makes no maker's finding say what is going on: what the packets speak, or a
     service (DNS over HTTPS) that should not be needed?"""
-    if rule.dest_class == "infrastructure":
-        return True
+    return rule.dest_class == "infrastructure" or speaks(rule)
+
+
+def speaks(rule: RuleFacts) -> bool:
+    """Does the rule go by what the packets say, not only by where they go?"""
     return any(getattr(rule.match, kind, ()) for kind in ("payload", "seen"))
 
 

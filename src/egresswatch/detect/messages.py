@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from egresswatch.config import NS
 from egresswatch.detect import evidence, words
 from egresswatch.detect.cases import Case
-from egresswatch.detect.families import NAMED, UNNAMED
+from egresswatch.detect.families import NAMED, UNNAMED, speaks
 from egresswatch.detect.verdict import primary
 from egresswatch.events import Alert
 
@@ -168,7 +168,8 @@ def _attempts(case: Case, who: str, to: str, since: str) -> str:
 def _why(case: Case) -> str:
     known = primary(case.lead.rules)
     if case.family == "unknown" and case.rule.match is not None:
-        return f"What the packets show: {case.rule.title}."
+        told = "What the packets show" if speaks(case.rule) else "What it is"
+        return f"{told}: {case.rule.title}."
     if case.family == "unknown" and known is not None:
         return f"It belongs to a service that many use ({known.title}), so whose data this is remains open."
     return _REASONS.get(case.rule.id, "")

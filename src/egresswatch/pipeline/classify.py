@@ -61,6 +61,8 @@ class Classifier:
                 names = ((info.server_name, OUTER if info.outer_name else info.server_name_source),)
             if info.cert_from == remote:
                 claimed = info.cert_names
+        if names and names[0][1] == OUTER and names[0][0] in asked and info is not None:
+            names = ((names[0][0], info.server_name_source),)  # clients offer ECH to servers without it, too
         if asked and (not names or asked[0] != names[0][0]):
             names += ((asked[0], "dns"),)
             if names[0][1] == OUTER:  # what was asked for is the better name

@@ -85,8 +85,8 @@ def test_a_generic_cloud_is_never_a_vendor_alert(make):
     """Infrastructure rules explain, they do not accuse."""
     ev = make.event(
         names=(("s3.amazonaws.example", "sni"),),
-        rules=(make.rule(dest_class="infrastructure"),),
-        dest_class="infrastructure",
+        rules=(make.rule(dest_class="other"),),
+        dest_class="other",
     )
     assert find(ev).rule.id == "EW-UNK-0002"
 
@@ -117,3 +117,29 @@ def test_detector_rules_are_unique_and_in_order():
     """Ids are never reused."""
     ids = [rule.id for rule in DETECTOR_RULES]
     assert ids == sorted(set(ids))
+
+
+def test_an_outer_name_alone_names_nothing(make):
+    """Encrypted ClientHello: the name of a front is not the destination."""
+    found = find(make.event(names=(("front.example", "ech"),)))
+    assert (found.rule.id, found.target) == ("EW-UNK-0001", "203.0.113.9")
+
+
+def test_what_the_packets_speak_tells_more_than_nobody_knows_it(make):
+    """A rule about a protocol, of nobody's cloud: its title and severity, one case a destination."""
+    rule = make.p2p_rule(dest_class="other", id="EW-MED-0001")
+    found = find(make.event(dest_class="other", rules=(rule,), names=(("live.example", "dns"),)))
+    assert (found.rule.id, found.family, found.target) == ("EW-MED-0001", "unknown", "live.example")
+
+
+def test_a_service_that_should_not_be_needed_speaks_by_its_rule(make):
+    """A resolver asked by HTTPS is infrastructure, and still something to tell."""
+    rule = make.rule(dest_class="infrastructure", id="EW-DNS-0001")
+    assert find(make.event(dest_class="infrastructure", rules=(rule,))).rule.id == "EW-DNS-0001"
+
+
+def test_shared_hosting_by_name_stays_a_destination_nobody_knows(make):
+    """Who rents there is not told by the landlord's name."""
+    rule = make.rule(dest_class="other")
+    found = find(make.event(dest_class="other", rules=(rule,), names=(("x.hosting.example", "dns"),)))
+    assert found.rule.id == "EW-UNK-0002"

@@ -134,7 +134,7 @@ def test_a_destination_nobody_can_name_says_so(make):
 def test_a_generic_cloud_is_explained(make):
     """The rule tells what it is, and that this says little."""
     generic = make.rule(
-        id="EW-AWS-0001", title="Amazon S3", dest_class="infrastructure", platform="amazon/s3"
+        id="EW-AWS-0001", title="Amazon S3", dest_class="other", platform="amazon/s3"
     )
     alert = last(
         make,
@@ -286,3 +286,24 @@ def test_a_refusal_is_not_explained_as_silence(make):
         alert.counter_evidence
     )
     assert not any("no answer" in line for line in alert.counter_evidence)
+
+
+def test_what_the_packets_speak_is_told(make):
+    """A rule about a protocol: its title says what is going on."""
+    rtmp = make.p2p_rule(id="EW-MED-0001", title="RTMP push", dest_class="other", platform="")
+    alert = last(make, make.event(0, rules=(rtmp,), final=True))
+    assert alert.rule_id == "EW-MED-0001"
+    assert "What the packets show: RTMP push." in alert.message
+
+
+def test_a_service_known_by_its_name_is_told(make):
+    """Nothing was recognised in the packets, so nothing is said of them."""
+    resolver = make.rule(id="EW-DNS-0001", title="A public DNS-over-HTTPS resolver", dest_class="infrastructure")
+    alert = last(make, make.event(0, rules=(resolver,), names=(("dns.example", "sni"),), final=True))
+    assert "What it is: A public DNS-over-HTTPS resolver." in alert.message
+
+
+def test_a_proxy_is_told(make):
+    """The address is the proxy's, the name is where it was asked to go."""
+    alert = last(make, make.cloud(proxied=True, remote="10.0.0.5", rport=3128, final=True))
+    assert "It asked 10.0.0.5 to connect it onward (HTTP CONNECT): that host is a proxy." in alert.evidence

@@ -115,3 +115,47 @@ def test_names_that_raise_alerts(tables, names):
     """A maker's cloud does, a name of no rule does not."""
     classifier = Classifier(tables, names)
     assert [classifier.alerts(name) for name in (HIK, GENERIC, HIK)] == [True, False, True]
+
+
+def certified(*names, by=REMOTE, **fields):
+    return FlowInfo(service="tls", cert_names=names, cert_from=by, **fields)
+
+
+def test_a_certificate_names_a_server_that_nobody_named(classify):
+    """No SNI, no DNS: the names it claims are the best there is, and rules know them."""
+    what = classify(certified("*.example.net".removeprefix("*."), HIK))
+    assert what.names == (("example.net", "cert"),)
+    assert what.dest_class == "vendor_cloud"
+
+
+def test_a_name_beats_a_certificate(classify):
+    """The certificate's names stay among all names, for rules and policy."""
+    what = classify(certified("shared.example", server_name=HIK, server_name_source="sni"))
+    assert what.names == ((HIK, "sni"),)
+    assert "shared.example" in what.all_names
+
+
+def test_the_cameras_own_certificate_does_not_name_its_visitor(classify):
+    """It speaks of the end that showed it."""
+    assert classify(certified(HIK, by=CAMERA)).names == ()
+
+
+def test_an_outer_name_is_told_as_such(classify):
+    """Beside ECH the TLS name may be a front's; a rule that knows it still speaks."""
+    what = classify(sniffed(HIK, outer_name=True))
+    assert what.names == ((HIK, "ech"),)
+    assert what.dest_class == "vendor_cloud"
+
+
+def test_what_was_asked_for_beats_an_outer_name(classify, names):
+    """DNS comes first then."""
+    names.add(CAMERA, [REMOTE], ["real.example"], 60, NOW)
+    assert classify(sniffed("front.example", outer_name=True)).names == (
+        ("real.example", "dns"), ("front.example", "ech")
+    )  # fmt: skip
+
+
+def test_an_outer_name_that_was_asked_for_is_an_ordinary_name(classify, names):
+    """Most clients offer ECH to servers that have none: DNS confirms the name."""
+    names.add(CAMERA, [REMOTE], ["front.example"], 60, NOW)
+    assert classify(sniffed("front.example", outer_name=True)).names[0] == ("front.example", "sni")
