@@ -27,13 +27,14 @@ sys.path.insert(0, str(ROOT / "src"))
 from egresswatch.records import Parser  # noqa: E402  (the checkout's own package, not an installed one)
 from egresswatch.rules import MatchTables, load_tables  # noqa: E402
 from egresswatch.rules.examples import found_by  # noqa: E402
+from egresswatch.rules.makers import chain, named  # noqa: E402
 from egresswatch.rules.model import PROTOS, Example, Rule  # noqa: E402
 from egresswatch.sniff import probes  # noqa: E402
 
 TABLE = ROOT / "docs" / "facts.csv"
 EPHEMERAL = 49152
-HINT = """# Not answered by the pack. A probe that does not fit the form of a rule (a sighting's value, an open byte)
-# may be replaced in docs/facts.yaml, probes: file: entry: [lines]; what cannot be asked goes to left_out there.
+HINT = """# Not answered by the pack. A probe that does not fit the form of a rule (a sighting's value, an
+# open byte) may be replaced in docs/facts.yaml under probes; what cannot be asked goes to left_out there.
 """
 
 
@@ -67,8 +68,8 @@ def answers(tables: MatchTables, fact: Fact) -> list[Answer]:
 
 def related(tables: MatchTables, one: str, other: str) -> bool:
     """The same maker, or one belongs to the other."""
-    parents = {vendor.id: vendor.parent for vendor in tables.vendors.values()}
-    return one == other or parents.get(one, "?") == other or parents.get(other, "?") == one
+    owners = [{vendor.id for vendor in chain(tables.vendors, maker)} | {maker} for maker in (one, other)]
+    return other in owners[0] or one in owners[1]
 
 
 def _of_rules(rules: Sequence[Rule]) -> list[Answer]:
@@ -105,7 +106,8 @@ def _parser(_: MatchTables, probe: str) -> list[Answer]:
 
 def _seen(tables: MatchTables, probe: str) -> list[Answer]:
     kind, _, value = probe.partition(" ")
-    return _of_rules([tables.recogniser(index) for index in getattr(tables, 'seen', lambda *_: ())(kind, value)])
+    asked = getattr(tables, "seen", lambda *_: ())
+    return _of_rules([tables.recogniser(index) for index in asked(kind, value)])
 
 
 def _fingerprint(tables: MatchTables, probe: str) -> list[Answer]:
@@ -134,8 +136,8 @@ def _parent(tables: MatchTables, probe: str) -> list[Answer]:
     """``ezviz hikvision``: the first belongs to the second."""
     maker, _, owner = probe.partition(" ")
     found = tables.vendor(maker)
-    owners = () if found is None else (found.parent, *found.parent.lower().split())
-    return [Answer(f"maker {maker}", maker)] if owner in owners else []
+    owners = {vendor.id for vendor in chain(tables.vendors, maker)}
+    return [Answer(f"maker {maker}", maker)] if found is not None and owner in owners else []
 
 
 def _lists(tables: MatchTables, probe: str) -> list[Answer]:
@@ -147,19 +149,17 @@ def _lists(tables: MatchTables, probe: str) -> list[Answer]:
 
 
 def _brand(tables: MatchTables, probe: str) -> list[Answer]:
-    """``Annke``: a name under which a maker's devices are sold."""
-    wanted = probe.casefold()
-    return [
-        Answer(f"maker {vendor.id}, brand {name}", vendor.id)
-        for vendor in tables.vendors.values()
-        for name in _brands(vendor)
-        if name.casefold() == wanted
-    ]
+    """``Annke``: a name under which a maker's devices are sold; the answer speaks of who makes them."""
+    found = named(tables.vendors, probe)
+    return [] if found is None else [Answer(f"brand {found.id}", made.vendor) for made in found.made_by]
 
 
-def _brands(vendor: object) -> Iterator[str]:
-    for item in getattr(vendor, "brands", ()):
-        yield str(getattr(item, "brand", getattr(item, "name", item)))
+def _remark(tables: MatchTables, probe: str) -> list[Answer]:
+    """``hikvision Infovision``: what is told of a maker in words names this."""
+    maker, _, word = probe.partition(" ")
+    found = tables.vendor(maker)
+    told = () if found is None else found.remarks
+    return [Answer(f"maker {maker}: {item.topic}", maker) for item in told if word in item.text]
 
 
 ASKED: dict[str, Callable[[MatchTables, str], list[Answer]]] = {
@@ -176,6 +176,7 @@ ASKED: dict[str, Callable[[MatchTables, str], list[Answer]]] = {
     "parent": _parent,
     "lists": _lists,
     "brand": _brand,
+    "remark": _remark,
 }
 
 
@@ -222,7 +223,7 @@ def main() -> int:
     parser.add_argument("--intel", type=Path, help="folder of fact files: make the table anew")
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 when something differs")
     parser.add_argument("--open", type=Path, help="write what is not answered to this file")
-    parser.add_argument("--rules", type=Path, action="append", help="further rules, as the program takes them")
+    parser.add_argument("--rules", type=Path, action="append", help="further rules")
     chosen = parser.parse_args()
     tables = load_tables(chosen.rules or [])
     if chosen.intel:
@@ -234,10 +235,13 @@ def main() -> int:
     told = asked_again(tables, facts)
     gaps = [fact for fact in told if not fact.answer]
     counted = [fact for fact in gaps if fact.confidence != "low"]
-    print(f"{len(told)} questions, {len(gaps)} without an answer ({len(counted)} of high or medium confidence)")
+    open_ = f"{len(gaps)} without an answer, {len(counted)} of them of high or medium confidence"
+    print(f"{len(told)} questions, {open_}")
     if chosen.open:
-        lines = [f"{fact.file}: {fact.entry} [{fact.confidence}] {fact.ask} {fact.probe!r} want {fact.want or 'any'}"
-                 for fact in sorted(gaps, key=lambda fact: (fact.confidence == "low", fact.file))]
+        lines = [
+            f"{fact.file}: {fact.entry} [{fact.confidence}] {fact.ask} {fact.probe!r} {fact.want or 'any'}"
+            for fact in sorted(gaps, key=lambda fact: (fact.confidence == "low", fact.file))
+        ]
         chosen.open.write_text("\n".join([HINT, *lines, "", *remarks(tables, told), ""]), encoding="utf-8")
     if chosen.check:
         changed = TABLE.read_text(encoding="utf-8") != text(told)

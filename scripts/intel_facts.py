@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 from coverage import ROOT, Fact
+
 from egresswatch.rules import MatchTables
 
 BY_HAND = ROOT / "docs" / "facts.yaml"
@@ -42,7 +43,7 @@ def facts_of(folder: Path, tables: MatchTables) -> list[Fact]:
         *_fingerprints(_load(folder, "device_fingerprints")["fingerprints"], makers),
     ]
     out = {(item["file"], item["entry"]) for item in hand["left_out"]}
-    written = {(file, entry): lines for file, table in hand["probes"].items() for entry, lines in table.items()}
+    written = {(file, entry): told for file, table in hand["probes"].items() for entry, told in table.items()}
     unknown = sorted((out | written.keys()) - {(fact.file, fact.entry) for fact in found})
     if unknown:
         raise SystemExit(f"docs/facts.yaml names entries that do not exist: {unknown}")
@@ -171,7 +172,8 @@ def _fingerprints(entries: list[dict[str, Any]], makers: Mapping[str, str]) -> I
 def _texts(kind: str, match: str, pattern: str) -> list[str]:
     """Texts that a fact is about, as the program would see them."""
     if match == "list":
-        return [pattern.split()[0], pattern.split()[-1]]
+        first, *_, last = pattern.split()
+        return [first, last]
     if match == "glob":
         return [pattern.replace("*", "-1")]
     if match != "regex":
@@ -223,7 +225,8 @@ def _part(code: Any, value: Any) -> Iterator[str]:
         low, high, inner = value
         texts = list(_sequence(inner))
         if low == 0 and not (high == 1 and len(inner) > 1):
-            yield "" if len(inner) == 1 and inner[0][0] in (codes.LITERAL, codes.IN, codes.BRANCH) else texts[0]
+            short = len(inner) == 1 and inner[0][0] in (codes.LITERAL, codes.IN, codes.BRANCH)
+            yield "" if short else texts[0]
         elif low == 0:
             yield from ("", *texts)
         else:

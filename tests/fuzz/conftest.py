@@ -19,7 +19,7 @@ def _tables_once():
     original = replay.load_tables
     load = functools.cache(lambda paths, builtin: original(list(paths), builtin))
     patch = pytest.MonkeyPatch()
-    patch.setattr(replay, "load_tables", lambda paths, builtin: load(tuple(paths), builtin))
+    patch.setattr(replay, "load_tables", lambda paths, builtin, _key: load(tuple(paths), builtin))
     yield
     patch.undo()
 

@@ -65,7 +65,8 @@ def check(
 def _rules(settings: Settings) -> str:
     from egresswatch.rules import load_tables
 
-    tables = load_tables([Path(path) for path in settings.rules.paths], settings.rules.builtin)
+    wanted = settings.rules
+    tables = load_tables([Path(path) for path in wanted.paths], wanted.builtin, wanted.public_key)
     return f"{tables.version}, {len(tables.rules)} rules"
 
 

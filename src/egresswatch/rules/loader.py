@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from egresswatch.errors import RuleError
-from egresswatch.rules import makers_schema, schema
+from egresswatch.rules import makers_schema, schema, signature
 from egresswatch.rules.compile import compile_pack
 from egresswatch.rules.makers import FingerprintRule, OuiGroup, Vendor
 from egresswatch.rules.model import Pack, Rule, RulePackError
@@ -64,16 +64,22 @@ def builtin_path() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "rules"
 
 
-def load_tables(paths: Sequence[Path] = (), builtin: bool = True) -> MatchTables:
+def load_tables(paths: Sequence[Path] = (), builtin: bool = True, public_key: str = "") -> MatchTables:
     """Read, check and compile: the built-in pack first, then ``paths`` in order (folders or files).
 
-    Raises RulePackError (a RuleError) with every mistake of every file.
+    With a ``public_key`` (``rules.public_key``) every one of ``paths`` must be signed with it; the
+    built-in pack is part of the program. Raises RulePackError (a RuleError) with every mistake of
+    every file, RuleError for a signature, ConfigError for the key.
     """
-    return compile_pack(load_pack(paths, builtin))
+    return compile_pack(load_pack(paths, builtin, public_key))
 
 
-def load_pack(paths: Sequence[Path] = (), builtin: bool = True) -> Pack:
+def load_pack(paths: Sequence[Path] = (), builtin: bool = True, public_key: str = "") -> Pack:
     """What the files say, merged: later folders replace rules, makers and fingerprints by id."""
+    if public_key:
+        key = signature.public_key(public_key)
+        for path in paths:
+            signature.verify(Path(path), key)
     notes = Notes()
     roots = ([builtin_path()] if builtin else []) + [Path(path) for path in paths]
     merged: dict[str, dict[object, Any]] = {name: {} for name in READERS}
@@ -129,6 +135,8 @@ def _read_root(root: Path, notes: Notes, shown: str) -> dict[str, list[Any]]:
         node = _document(file, name, notes)
         if node is not None:
             _read_file(node, name, notes, found)
+    if not notes.errors and not any(found[name] for name in READERS):
+        raise RuleError("holds no rules, makers, prefixes or fingerprints", shown)
     return found
 
 
