@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.flow.layout import CLOSED, Tally
+from egresswatch.flow.layout import CLOSED, S_ORIG_B, Tally
 from egresswatch.flow.probe import probe
 from egresswatch.jit import inline, kernel
 from egresswatch.loads import be16, be32, u8
@@ -83,17 +83,20 @@ def hand_up(
     tried = np.int64(row["probes_a"] if side == 0 else row["probes_b"])
     start, recogniser = np.int64(0), np.int64(0)
     if tried < max_probes or (proto == 6 and every != 0):
+        number = np.int64(0)  # of the payload among its side's; not counted beyond the probes
         if tried < max_probes:
+            number = tried + 1
             if side == 0:
-                row["probes_a"] = tried + 1
+                row["probes_a"] = number
             else:
-                row["probes_b"] = tried + 1
+                row["probes_b"] = number
+        sender = np.int64(2 if (row["state"] & S_ORIG_B != 0) != (side != 0) else 1)
         port_a = np.int64((pkt["meta"] >> _U48) & _M16)
         port_b = np.int64((pkt["meta"] >> _U32) & _M16)
         found, again = np.int64(0), np.int64(0)
         found, recogniser, again = probe(
             d, np.int64(pkt["pay"]), np.int64(pkt["pay_cap"]), np.int64(pkt["pay_len"]), proto,
-            port_a, port_b, patterns, starts, order,
+            port_a, port_b, sender, number, patterns, starts, order,
         )
         if found != 0:
             start = np.int64(1)

@@ -95,7 +95,9 @@ NOTE = np.dtype(
         ("parser", "u2"), ("recogniser", "u2"),
         ("kind", "u1"),        # N_* bits
         ("start", "u1"), ("side", "u1"), ("orig", "u1"), ("oriented", "u1"), ("class_ab", "u1"),
-        ("outcome", "u1"), ("tcp_flags", "u1"), ("flags", "u1"), ("pad", "u1", (7,)),
+        ("outcome", "u1"), ("tcp_flags", "u1"), ("flags", "u1"),
+        ("number", "u1"),      # payloads of the packet's side that were tried so far, this one included
+        ("pad", "u1", (6,)),
     ]
 )
 N_CROSSING = 1

@@ -3,7 +3,8 @@
 
 ``probe`` tries only the patterns whose first byte can fit, in table order, and gives the first
 built-in parser and the first recogniser of the rule pack that match. A comparison that would read
-past the captured bytes does not match. ``lists`` is built by ``pattern_lists``.
+past the captured bytes does not match. A pattern can ask who sent the payload and which of its side's
+it is. The lists are built by ``pattern_lists``.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def _related(d: Any, p: Any, cap: Any, size: Any, pattern: Any) -> Any:
 
 
 @inline
-def _fits(d: Any, p: Any, cap: Any, size: Any, sport: Any, dport: Any, pattern: Any) -> Any:
+def _fits(
+    d: Any, p: Any, cap: Any, size: Any, sport: Any, dport: Any, sender: Any, number: Any, pattern: Any
+) -> Any:
     port = np.int64(pattern["port"])
     if port != 0 and port != sport and port != dport:
         return False
@@ -70,32 +73,37 @@ def _fits(d: Any, p: Any, cap: Any, size: Any, sport: Any, dport: Any, pattern: 
         at = np.int64(pattern["off2"])
         if at + n > cap or _word(d, p + at, n) & pattern["mask2"] != pattern["value2"]:
             return False
+    if pattern["sender"] != 0 and np.int64(pattern["sender"]) != sender:
+        return False
+    if pattern["last"] != 0 and (number < np.int64(pattern["first"]) or number > np.int64(pattern["last"])):
+        return False
     return pattern["rel"] == 0 or _related(d, p, cap, size, pattern)
 
 
 @kernel
 def probe(
-    d: Any, p: Any, cap: Any, size: Any, proto: Any, sport: Any, dport: Any, patterns: Any,
-    starts: Any, order: Any,
+    d: Any, p: Any, cap: Any, size: Any, proto: Any, sport: Any, dport: Any, sender: Any, number: Any,
+    patterns: Any, starts: Any, order: Any,
 ) -> Any:
-    """(built-in parser or 0, recogniser or 0, every flag) for the payload at p."""
+    """(built-in parser or 0, recogniser or 0, every flag) for the payload at p: the ``number``-th of its
+    side (0: not known), from the flow's originator (1) or responder (2)."""
     found, recogniser, every = np.int64(0), np.int64(0), np.int64(0)
     if cap < 1:
         return found, recogniser, every
     lane = (0 if proto == 6 else 256) + u8(d, p)
     for k in range(np.int64(starts[lane]), np.int64(starts[lane + 1])):
         pattern = patterns[np.int64(order[k])]
-        number = np.int64(pattern["parser"])
-        if number < RECOGNISER_BASE:
+        parser = np.int64(pattern["parser"])
+        if parser < RECOGNISER_BASE:
             if found != 0:
                 continue
         elif recogniser != 0:
             continue
-        if _fits(d, p, cap, size, sport, dport, pattern):
-            if number < RECOGNISER_BASE:
-                found, every = number, np.int64(pattern["every"])
+        if _fits(d, p, cap, size, sport, dport, sender, number, pattern):
+            if parser < RECOGNISER_BASE:
+                found, every = parser, np.int64(pattern["every"])
             else:
-                recogniser = number
+                recogniser = parser
             if found != 0 and recogniser != 0:
                 break
     return found, recogniser, every

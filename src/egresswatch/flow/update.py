@@ -105,6 +105,7 @@ def _tell(
     note["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
     note["class_ab"], note["outcome"] = row["class_ab"], outcome(row)
     note["tcp_flags"], note["flags"] = pkt["tcp_flags"], pkt["flags"]
+    note["number"] = row["probes_a"] if side == 0 else row["probes_b"]
 
 
 @inline

@@ -135,5 +135,5 @@ def message(note: Note, frame: int, payload: bytes, addresses: Addresses) -> Mes
         note.parser or note.recogniser, bool(note.start), note.seq, note.tcp_flags, payload, note.pay_len,
         note.src_mac, note.dst_mac, note.vlan,
         note.frag_id if fragment else 0, note.frag_off, bool(flags & PF_MORE),
-        1 if side == note.orig else 2, note.number,
+        1 if side == note.orig else 2, 0 if fragment else note.number,
     )  # fmt: skip

@@ -32,6 +32,7 @@ from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Parser
 from egresswatch.result import STATES, AssetLine, ReplayOptions, ReplayResult
 from egresswatch.rules import load_tables
+from egresswatch.rules.recogniser import Recognisers
 from egresswatch.rules.site import Site, load_site
 from egresswatch.sinks.ecs import ecs
 from egresswatch.sinks.folder import ALERTS, CAMERAS, FLOWS, LEDGER, OUTPUTS, SIGHTINGS, prepare_out
@@ -65,7 +66,8 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
     register = Register(tables, site, inventory, settings.enrich.max_hosts)
     names = PassiveNames(settings.sniff.max_names)
     patterns = _patterns(tables.patterns)
-    engine = Engine(settings.sniff.max_flows, int(settings.sniff.flow_bytes), patterns)
+    recognisers = Recognisers(tables.recognisers, settings.sniff.max_flows)
+    engine = Engine(settings.sniff.max_flows, int(settings.sniff.flow_bytes), patterns, recognisers)
     detector = Detector(tables, settings.detect, settings.output.observer, egresswatch.__version__)
     classifier = Classifier(tables, names)
     source = open_replay(

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sniff stage: handed-up packets in, names and other items out.
 
-Owns the streams and handshakes that are being read, and
-what is known of each flow so far. The packet path decides what is handed up; the engine never asks for
-more than that, and says with ``done`` when it wants less.
+Owns the streams and handshakes that are being read, and what is known of each flow so far. The packet
+path decides what is handed up; the engine never asks for more, and says with ``done`` when it wants less.
 
 Bounds: flows being read (``max_flows``), flows of which only packets before the start were seen, flows
 with facts, bytes of one side (``flow_bytes``) and of all. What does not fit is not read and is counted
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from egresswatch.records import RECOGNISER_BASE, Array, FlowInfo, Item, Message, Parser, Verdict
+from egresswatch.rules.recogniser import Recognisers
 from egresswatch.sniff import facts, probes
 from egresswatch.sniff.defrag import Defrag
 from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, STREAMS, Connection, Parsed, reader, within
@@ -31,12 +31,9 @@ _FAILED: Final[Parsed] = (_NOT_MINE, (), 0)
 _FRAGMENTS_LOST: Final = ("refused", "shed", "timeouts")
 _TCP = 6
 _SIDES: Final = (0, 1)
-_MAX_BYTES = 64 << 20
-"""Payload held over all flows."""
-_SEGMENT = 64 << 10
-"""What one packet can bring beyond the budget of a side."""
-_TRIES = 8
-"""Flows looked at, oldest first, for one that can give way."""
+_MAX_BYTES = 64 << 20  # payload held over all flows
+_SEGMENT = 64 << 10  # what one packet can bring beyond the budget of a side
+_TRIES = 8  # flows looked at, oldest first, for one that can give way
 MAX_PROTOCOLS = 8
 """Recognisers told per flow."""
 
@@ -60,12 +57,14 @@ class _Reading:
 class Engine:
     """Feeds every parser; one per run."""
 
-    def __init__(self, max_flows: int, flow_bytes: int, patterns: Array) -> None:
+    def __init__(
+        self, max_flows: int, flow_bytes: int, patterns: Array, recognisers: Recognisers | None = None
+    ) -> None:
         self._max_flows = max_flows
         self._side_bytes = flow_bytes + _SEGMENT
         self._max_infos = 16 * max_flows
         self._max_waiting = max(1, max_flows // 4)
-        self._patterns = patterns
+        self._patterns, self._recognisers = patterns, recognisers or Recognisers()
         self._readings: dict[int, _Reading] = {}
         self._waiting: dict[int, None] = {}
         self._infos: dict[int, FlowInfo] = {}
@@ -77,8 +76,8 @@ class Engine:
     @property
     def shed(self) -> dict[str, int]:
         """What was not read, by reason; always the same keys."""
-        counts = self._defrag.counts
-        return self._shed | {f"fragments_{reason}": counts[reason] for reason in _FRAGMENTS_LOST}
+        counts = {f"fragments_{reason}": self._defrag.counts[reason] for reason in _FRAGMENTS_LOST}
+        return self._shed | counts | {"recogniser_flows": self._recognisers.refused}
 
     @property
     def held(self) -> int:
@@ -113,22 +112,24 @@ class Engine:
         self._release(flow)
         self._infos.pop(flow, None)
         self._done.pop(flow, None)
+        self._recognisers.end(flow)
 
     # --- ways in --------------------------------------------------------------------------------
     def _recognised(self, m: Message) -> list[Item]:
-        info = self._info(m)
-        name = str(m.parser - RECOGNISER_BASE)
-        if info is None or name in info.protocols or len(info.protocols) >= MAX_PROTOCOLS:
+        numbers = self._recognisers.decide(m)
+        info = self._info(m) if numbers else None
+        if info is None:
             return []
-        info.protocols += (name,)
-        return [Item("p2p", name, "", m.parser - RECOGNISER_BASE)]
+        new = [n for n in numbers if str(n) not in info.protocols][: MAX_PROTOCOLS - len(info.protocols)]
+        info.protocols += tuple(map(str, new))
+        return [Item("p2p", str(n), "", n) for n in new]
 
     def _fragment(self, m: Message) -> list[Item]:
         whole = self._guard(self._defrag.feed, m, None)
         if whole is None:
             return []
         wanted = probes.match(
-            self._patterns, whole.proto, whole.sport, whole.dport, whole.payload, whole.length
+            self._patterns, whole.proto, whole.sport, whole.dport, whole.payload, whole.length, whole.sender
         )
         if not wanted and whole.proto == _TCP:
             return self._segment(whole._replace(parser=Parser.PENDING, start=False))

@@ -188,11 +188,21 @@ BUILTIN: Array = _builtin()
 """PATTERN rows of every built-in parser, read-only."""
 
 
-def match(patterns: Array, proto: int, sport: int, dport: int, payload: bytes, length: int) -> list[int]:
-    """Parsers whose pattern fits, in the order of the rows, each once."""
+def match(
+    patterns: Array, proto: int, sport: int, dport: int, payload: bytes, length: int,
+    sender: int = 0, number: int = 0,
+) -> list[int]:  # fmt: skip
+    """Parsers whose pattern fits, in the order of the rows, each once.
+
+    ``sender`` (1 originator, 2 responder), ``number`` of the payload: 0, not known, suits no row that asks.
+    """
     found: list[int] = []
     for pattern in patterns:
         parser = int(pattern["parser"])
+        if int(pattern["sender"]) not in (0, sender):
+            continue
+        if int(pattern["last"]) and not int(pattern["first"]) <= number <= int(pattern["last"]):
+            continue
         if parser not in found and _fits(pattern, proto, sport, dport, payload, length):
             found.append(parser)
     return found

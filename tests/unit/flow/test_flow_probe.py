@@ -28,25 +28,25 @@ PATTERNS_OF_ONE = row(Parser.STUN, 17, b"\x40", mask1=b"\xc0")
 PORTS = (0, 53, 67, 68, 1900, 3702, 5353, 32100, 40000)
 
 
-def kernel_answer(patterns, proto, sport, dport, payload, length, before=b"", behind=b""):
+def kernel_answer(patterns, proto, sport, dport, payload, length, before=b"", behind=b"", who=(0, 0)):
     """(built-in parser, recogniser) by the kernel, the payload lying between other bytes."""
     data = np.frombuffer(before + payload + behind or b"\0", np.uint8)
     starts, order = LISTS if patterns is BUILTIN else pattern_lists(patterns)
     found, recogniser, every = probe(
         data, np.int64(len(before)), np.int64(len(payload)), np.int64(length), np.int64(proto),
-        np.int64(sport), np.int64(dport), patterns, starts, order,
+        np.int64(sport), np.int64(dport), *map(np.int64, who), patterns, starts, order,
     )  # fmt: skip
     return int(found), int(recogniser), int(every)
 
 
-def twin_answer(patterns, proto, sport, dport, payload, length):
+def twin_answer(patterns, proto, sport, dport, payload, length, who=(0, 0)):
     """The same by the plain matcher; every is that of the first row of the parser that fits."""
-    hits = match(patterns, proto, sport, dport, payload, length)
+    hits = match(patterns, proto, sport, dport, payload, length, *who)
     builtin = next((p for p in hits if p < RECOGNISER_BASE), 0)
     recogniser = next((p for p in hits if p >= RECOGNISER_BASE), 0)
     every = 0
     for k in np.flatnonzero(patterns["parser"] == builtin):
-        if builtin and match(patterns[k : k + 1], proto, sport, dport, payload, length) == [builtin]:
+        if builtin and match(patterns[k : k + 1], proto, sport, dport, payload, length, *who) == [builtin]:
             every = int(patterns[k]["every"])
             break
     return builtin, recogniser, every

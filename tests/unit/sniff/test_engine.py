@@ -307,7 +307,7 @@ def test_shed_always_has_the_same_keys(engine: Engine) -> None:
     assert engine.shed == dict.fromkeys(
         (
             "flows", "waiting_flows", "infos", "bytes", "parser_errors",
-            "fragments_refused", "fragments_shed", "fragments_timeouts",
+            "fragments_refused", "fragments_shed", "fragments_timeouts", "recogniser_flows",
         ),
         0,
     )  # fmt: skip
