@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from egresswatch.enrich.asset import VIDEO_ROLES, Mark
-from egresswatch.rules.makers import ASKED_KINDS, Fingerprint, Oui, Vendor
+from egresswatch.rules.makers import ASKED_KINDS, FINGERPRINT_KINDS, Fingerprint, Oui, Vendor
 
 _BY_CONFIDENCE = {"high": 60, "medium": 40, "low": 25}
 _OUI_POINTS = {"camera": 60, "mostly": 40}
@@ -33,12 +33,22 @@ _KIND_WORDS = {
     "smtp_banner": "SMTP banner", "snmp_sysdescr": "SNMP description", "sadp": "SADP answer",
     "dhdiscover": "DHDiscover answer", "xmdiscover": "XM discovery answer", "nbns": "NetBIOS name",
     "lldp": "LLDP", "cdp": "CDP", "dns_query": "DNS question", "served_port": "answers on port",
-    "contacted_port": "contacts port", "p2p": "protocol",
+    "contacted_port": "contacts port", "p2p": "protocol", "upnp_model": "UPnP model",
+    "onvif_manufacturer": "ONVIF manufacturer", "onvif_model": "ONVIF model", "isapi_model": "ISAPI model",
+    "onvif_firmware": "ONVIF firmware", "isapi_firmware": "ISAPI firmware",
+    "isapi_device_name": "ISAPI device name", "gb28181": "GB/T 28181 role",
 }  # fmt: skip
 _HOSTNAME_ROLES = dict.fromkeys(
     ("camera", "cam", "ipcam", "ipcamera", "netcam", "webcam", "ipc", "cctv", "doorbell"), "camera"
 ) | dict.fromkeys(("nvr", "dvr", "xvr"), "recorder")
 _WORD = re.compile(r"[a-z]+")
+_WORDS = re.compile(r"[^\W_]+")
+_FIELD = re.compile(r"\b(model|firmware|software|version)[ :=]{1,3}([^;,]{1,64})", re.IGNORECASE)
+_GB_ROLES = dict.fromkeys(("132", "131", "ipc", "camera"), "camera") | dict.fromkeys(
+    ("111", "112", "113", "118", "dvr", "nvr", "recorder"), "recorder"
+)
+_EVENTS = ("isapi-event", "onvif-event", "plate", "face")
+_ONVIF_POINTS = 50
 _ONVIF = "onvif://www.onvif.org/"
 _SHOWN, _MODEL = 80, 64
 
@@ -78,12 +88,14 @@ def spoken_mark(vendor: str, protocol: str, rule_id: str) -> Mark:
     return Mark("p2p", text, 40, vendor=vendor, vendor_points=3 if vendor else 0)
 
 
-def read_sighting(kind: str, value: str, detail: str, fingerprints: Iterable[Fingerprint]) -> Reading:
+def read_sighting(
+    kind: str, value: str, detail: str, fingerprints: Iterable[Fingerprint], vendors: Mapping[str, Vendor]
+) -> Reading:
     """What a sighting that a host itself made says about it; mute when it says nothing."""
     prints = tuple(fingerprints)
     marks = [fingerprint_mark(found, shown(kind, value)) for found in prints if found.parts <= 1]
     reader = _READERS.get(kind)
-    mark = reader(value, detail, prints) if reader is not None else None
+    mark = reader(Said(kind, value, detail, prints, vendors)) if reader is not None else None
     if mark is not None:
         marks.append(mark)
     return Reading(tuple(marks), tuple(found for found in prints if found.parts > 1))
@@ -110,31 +122,59 @@ def shown(kind: str, value: str) -> str:
     return f"{words} {value[:_SHOWN]}" if kind.endswith("_port") else f'{words} "{value[:_SHOWN]}"'
 
 
-def _protocol(value: str, _detail: str, _prints: tuple[Fingerprint, ...]) -> Mark:
-    return Mark("p2p", f"speaks {value}, a peer-to-peer protocol", 40)
+def maker_in(text: str, vendors: Mapping[str, Vendor]) -> str:
+    """The maker whose name or other name stands in a text as whole words; the longest one, else none."""
+    words = f" {' '.join(_WORDS.findall(text.lower()))} "
+    best = (0, "")
+    for vendor in vendors.values():
+        for name in (vendor.name, *vendor.aliases) if vendor.sells else ():
+            wanted = " ".join(_WORDS.findall(name.lower()))
+            if len(wanted) > best[0] and f" {wanted} " in words:
+                best = len(wanted), vendor.id
+    return best[1]
 
 
-def _rtsp_server(_value: str, _detail: str, prints: tuple[Fingerprint, ...]) -> Mark | None:
-    if all(found.role in VIDEO_ROLES for found in prints):
+class Said(NamedTuple):
+    """A sighting as its reader gets it."""
+
+    kind: str
+    value: str
+    detail: str
+    prints: tuple[Fingerprint, ...]
+    vendors: Mapping[str, Vendor]
+
+
+def _protocol(said: Said) -> Mark:
+    return Mark("p2p", f"speaks {said.value}, a peer-to-peer protocol", 40)
+
+
+def _rtsp_server(said: Said) -> Mark | None:
+    if all(found.role in VIDEO_ROLES for found in said.prints):
         return Mark("rtsp", "answers RTSP requests", 40)
     return None
 
 
-def _rtsp_client(_value: str, _detail: str, _prints: tuple[Fingerprint, ...]) -> Mark:
+def _rtsp_client(_said: Said) -> Mark:
     # alone it says nothing (a phone does it too); of a video device it says "recorder"
     return Mark("rtsp_request", "asks others for RTSP streams", role="recorder")
 
 
-def _onvif(value: str, _detail: str, _prints: tuple[Fingerprint, ...]) -> Mark | None:
-    if not value.lower().startswith(_ONVIF):
+def _onvif_scope(said: Said) -> Mark | None:
+    if not said.value.lower().startswith(_ONVIF):
         return None
-    name, _, rest = value[len(_ONVIF) :].partition("/")
-    model = _clean(rest.strip("/ ")) if name.lower() == "hardware" else ""
-    text = f"announces ONVIF hardware {model}" if model else "announces itself by ONVIF"
-    return Mark("onvif_scope", text, 50, model=model)
+    name, _, rest = said.value[len(_ONVIF) :].partition("/")
+    told = _clean(rest.strip("/ ")) if name.lower() in ("hardware", "name") else ""
+    if not told:
+        return Mark("onvif_scope", "announces itself by ONVIF", _ONVIF_POINTS)
+    text = f"announces ONVIF {name.lower()} {told}"
+    if name.lower() == "hardware":
+        return Mark("onvif_scope", text, _ONVIF_POINTS, model=told)
+    maker = maker_in(told, said.vendors)
+    return Mark("onvif_scope", text, _ONVIF_POINTS, vendor=maker, vendor_points=4 if maker else 0)
 
 
-def _hostname(value: str, _detail: str, _prints: tuple[Fingerprint, ...]) -> Mark | None:
+def _hostname(said: Said) -> Mark | None:
+    value = said.value
     if not value:
         return None
     roles = [_HOSTNAME_ROLES[word] for word in _WORD.findall(value.lower()) if word in _HOSTNAME_ROLES]
@@ -142,17 +182,64 @@ def _hostname(value: str, _detail: str, _prints: tuple[Fingerprint, ...]) -> Mar
     return Mark("hostname", text, 40 if roles else 0, role=min(roles, default=""), hostname=value)
 
 
+def _discovery(said: Said) -> Mark:
+    """Answers of a maker's own discovery protocol: the value is the model."""
+    told = {match[1].lower(): _clean(match[2]) for match in _FIELD.finditer(said.detail)}
+    model = _clean(said.value) or told.get("model", "")
+    return Mark(
+        said.kind, shown(said.kind, said.value), 60, model=model,
+        firmware=told.get("firmware", "") or told.get("software", "") or told.get("version", ""),
+    )  # fmt: skip
+
+
+def _field(said: Said) -> Mark | None:
+    """A field that a device fills in about itself."""
+    fact = _FIELDS.get(said.kind) or _FIELDS.get(said.detail)
+    value = _clean(said.value)
+    if fact is None or not value:
+        return None
+    points = _ONVIF_POINTS if said.kind.startswith(("onvif_", "isapi_")) else 0
+    words = f"{_KIND_WORDS[said.kind]} {said.detail}" if said.detail in _FIELDS else _KIND_WORDS[said.kind]
+    text = f'{words} "{value}"'
+    if fact != "maker":
+        told: dict[str, Any] = {fact: value}
+        return Mark(said.kind, text, points, **told)
+    maker = maker_in(value, said.vendors)
+    return Mark(said.kind, text, points, vendor=maker, vendor_points=6) if maker or points else None
+
+
+def _event(said: Said) -> Mark | None:
+    if said.value not in _EVENTS:
+        return None
+    return Mark("http_push", f"reports events by HTTP ({said.value})", 40)
+
+
+def _gb28181(said: Said) -> Mark | None:
+    role = next((_GB_ROLES[word] for word in _WORDS.findall(said.value.lower()) if word in _GB_ROLES), "")
+    if not role:
+        return None
+    return Mark("gb28181", f'registers by GB/T 28181 as "{said.value[:_SHOWN]}"', 50, role=role)
+
+
 def _clean(text: str) -> str:
     text = text[:_MODEL].strip()
     return text if text.isprintable() else ""
 
 
-_READERS: dict[str, Callable[[str, str, tuple[Fingerprint, ...]], Mark | None]] = {
-    "p2p": _protocol,
-    "rtsp_server": _rtsp_server,
-    "rtsp_realm": _rtsp_server,
-    "rtsp_request": _rtsp_client,
-    "onvif_scope": _onvif,
-    "dhcp_hostname": _hostname,
-}
+_FIELDS = {
+    "onvif_manufacturer": "maker", "onvif_model": "model", "onvif_firmware": "firmware",
+    "isapi_model": "model", "isapi_firmware": "firmware", "upnp_manufacturer": "maker", "upnp_model": "model",
+    # of LLDP and CDP, by the sighting's detail
+    "manufacturer": "maker", "model": "model", "firmware": "firmware", "system name": "hostname",
+    "device id": "hostname",
+}  # fmt: skip
+_READERS: dict[str, Callable[[Said], Mark | None]] = {
+    "p2p": _protocol, "rtsp_server": _rtsp_server, "rtsp_realm": _rtsp_server, "rtsp_request": _rtsp_client,
+    "onvif_scope": _onvif_scope, "dhcp_hostname": _hostname, "sadp": _discovery, "dhdiscover": _discovery,
+    "xmdiscover": _discovery, "http_push": _event, "gb28181": _gb28181, "lldp": _field, "cdp": _field,
+    **dict.fromkeys((kind for kind in _FIELDS if "_" in kind), _field),
+}  # fmt: skip
 """What a kind of sighting says by itself, without a fingerprint."""
+
+EVIDENCE_KINDS = frozenset((*FINGERPRINT_KINDS, *_READERS, "rtsp_served", "http_served"))
+"""Kinds of sightings that can say something about the host that made them."""

@@ -137,7 +137,8 @@ class Register:
                 self._read.clear()
             # who asks for a maker's path is not of that make
             prints = () if kind in SERVED_KINDS else self._tables.fingerprints(_SERVED.get(kind, kind), value)
-            reading = self._read[key] = read_sighting(kind, value, detail, prints)
+            reading = read_sighting(kind, value, detail, prints, self._tables.vendors)
+            self._read[key] = reading
         return reading
 
     def _mark(self, addr: str, mac: int, reading: Reading, by: str, ts: int) -> bool:

@@ -22,7 +22,8 @@ def marks_of(tables, *sightings):
         elif kind == "platform":
             found.append(platform_mark(value, f"{value}/cloud", "EW-X-0001"))
         else:
-            found.extend(read_sighting(kind, value, "", tables.fingerprints(kind, value)).marks)
+            found.extend(read_sighting(
+                kind, value, "", tables.fingerprints(kind, value), tables.vendors).marks)
     return found
 
 
@@ -141,5 +142,5 @@ def test_several_host_names_are_a_conflict(tables):
 @given(kind=st.sampled_from(["onvif_scope", "dhcp_hostname", "p2p", "rtsp_server", "x"]), value=st.text())
 def test_no_value_breaks_it(kind, value):
     """Values come from the network."""
-    found = identify(read_sighting(kind, value, "", ()).marks, {})
+    found = identify(read_sighting(kind, value, "", (), {}).marks, {})
     assert found.model.isprintable()
