@@ -13,7 +13,9 @@ from typing import Final
 from egresswatch.records import FlowInfo, Item, Message, Parser
 from egresswatch.sniff.parsers import SERVICES
 
-_NAME_SOURCES: Final = {"tls_sni": ("sni", 3), "quic_sni": ("quic", 2), "http_host": ("http", 1)}
+_NAME_SOURCES: Final = {
+    "tls_sni": ("sni", 3), "quic_sni": ("quic", 2), "http_connect": ("http", 1), "http_host": ("http", 1),
+}  # fmt: skip
 _NAME_RANK: Final = dict(_NAME_SOURCES.values())
 _LLMNR_PORT = 5355
 _ECH: Final = "ech"

@@ -20,16 +20,19 @@ StreamParser = Callable[[bytes, Message], Parsed]
 DatagramParser = Callable[[Message], tuple[Item, ...] | None]
 Connection = quic.Connection | dtls.Connection
 
-STREAMS: Final[dict[int, StreamParser]] = {
+_PLAIN: Final[dict[int, StreamParser]] = {
     Parser.DNS_TCP: dns.parse_tcp,
     Parser.TLS: tls.parse,
-    Parser.HTTP: http.parse,
     Parser.RTSP: rtsp.parse,
     Parser.SIP: sip.parse_stream,
     Parser.STUN: stun.parse_stream,
     Parser.MQTT: mqtt.parse,
 }
-READERS: Final[dict[int, Callable[[], StreamParser]]] = {}
+READERS: Final[dict[int, Callable[[], StreamParser]]] = {
+    Parser.HTTP: http.Reader,
+}
+STREAMS: Final = frozenset((*_PLAIN, *READERS))
+"""What reads connections."""
 _WITHIN: Final = (
     # in a proxy's connection (RFC 9110 §9.3.6), after STARTTLS or AUTH TLS (RFC 3207, RFC 4217)
     (int(Parser.TLS), re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]", re.DOTALL)),
@@ -59,7 +62,7 @@ SERVICES: Final[dict[int, str]] = {
 def reader(parser: int) -> StreamParser:
     """What reads a stream from its beginning on."""
     made = READERS.get(parser)
-    return STREAMS[parser] if made is None else made()
+    return _PLAIN[parser] if made is None else made()
 
 
 def within(parser: int, buf: bytes) -> int:

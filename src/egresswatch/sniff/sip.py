@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIP heads, also as GB/T 28181 cameras use them: who registers where, with what software (RFC 3261).
 
-Gives sip_register, sip_user_agent and sip_realm. Only the head is read; passwords in URIs and all
-authorization fields are left out.
+Gives sip_register, sip_user_agent, sip_realm and what ``gb28181`` reads. Of bodies only the command of a
+MANSCDP document is read; passwords in URIs and all authorization fields are left out.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 
 from egresswatch.records import Item, Message, Verdict
-from egresswatch.sniff import headers
+from egresswatch.sniff import gb28181, headers
 from egresswatch.sniff.text import NAME_LIMIT, TEXT_LIMIT, printable
 
 _REQUEST = re.compile(rb"([A-Z]{3,16}) +(\S+) +SIP/2\.0\s*")
 _STATUS = re.compile(rb"SIP/2\.0 +(\d{3})(?: .*)?", re.DOTALL)
 _BEGIN = re.compile(rb"[A-Z]{1,16}(?: |\Z)|SIP(?:/|\Z)")
 _URI = re.compile(rb"(sips?|tel):([^\s<>;?]*)", re.IGNORECASE)
-_GB28181_ID = re.compile(rb"(\d{20})(?:[@;>]|\Z)")  # GB/T 28181-2016 annex D: 20 digits
+_MANSCDP = b"application/manscdp+xml"
+_MAX_BODY = 8 << 10
 _COMPACT = {b"from": b"f", b"to": b"t", b"contact": b"m", b"content-length": b"l"}  # RFC 3261 §7.3.3
 
 
@@ -48,6 +49,11 @@ def _message(buf: bytes, *, final: bool) -> tuple[Verdict, tuple[Item, ...], int
     head = headers.read(buf, final=final)
     if head is None:
         return Verdict.NEED_MORE, (), 0
+    length = _field(head, b"content-length")
+    body = int(length) if length.isdigit() and len(length) < 8 else 0
+    command = head.get(b"content-type").lower().startswith(_MANSCDP)
+    if command and not final and len(buf) - head.length < min(body, _MAX_BODY):
+        return Verdict.NEED_MORE, (), 0
     method = printable(request[1]) if request else "status " + printable(status[1] if status else b"")
     items: list[Item] = []
     if method == "REGISTER":
@@ -58,8 +64,11 @@ def _message(buf: bytes, *, final: bool) -> tuple[Verdict, tuple[Item, ...], int
     realm = headers.realm(head)
     if realm:
         items.append(Item("sip_realm", printable(realm, NAME_LIMIT), method))
-    length = _field(head, b"content-length")
-    body = int(length) if length.isdigit() and len(length) < 8 else 0
+    if request:
+        who = gb28181.identity(_uri_part(_field(head, b"from")))
+        whom = gb28181.identity(request[2]) or gb28181.identity(_uri_part(_field(head, b"to")))
+        content = buf[head.length : head.length + min(body, _MAX_BODY)] if command else b""
+        items += gb28181.told(method, who, whom, content)
     return Verdict.MATCH, tuple(items), min(len(buf), head.length + body)
 
 
@@ -67,7 +76,7 @@ def _register(head: headers.Head) -> Item:
     """Who registers, and from where it says it can be reached."""
     who = _field(head, b"to") or _field(head, b"from")
     words: list[str] = []
-    if _GB28181_ID.search(who):
+    if gb28181.identity(_uri_part(who)):
         words.append("GB/T 28181 id")
     contact = _uri(_field(head, b"contact"))
     if contact:
@@ -77,6 +86,12 @@ def _register(head: headers.Head) -> Item:
 
 def _field(head: headers.Head, name: bytes) -> bytes:
     return head.get(name) or head.get(_COMPACT[name])
+
+
+def _uri_part(value: bytes) -> bytes:
+    """Scheme, user and host of a name-addr: the display name and the parameters may hold any digits."""
+    match = _URI.search(value)
+    return match[2] if match else b""
 
 
 def _uri(value: bytes) -> str:

@@ -107,3 +107,12 @@ def path_only(raw: bytes, limit: int = TEXT_LIMIT) -> str:
     for mark in "?#":  # no secret reaches beyond one, so what stands behind needs no search
         target = target.partition(mark)[0]
     return without_credentials(target)[:limit]
+
+
+_EXTENSION = re.compile(rb"\.([A-Za-z0-9]{1,8})\Z")
+
+
+def extension(name: bytes) -> str:
+    """The extension of a file name, in lower case; names of files may hold what was seen."""
+    found = _EXTENSION.search(name.strip()[-64:])
+    return found[1].decode("ascii").lower() if found else ""

@@ -91,18 +91,19 @@ def test_requests_later_on_a_connection_are_read(engine: Engine, segment: Build)
     told = []
     for seq in (100, 5000, 5000 + len(REQUEST), 900_000):
         told += engine.feed(segment(REQUEST, parser=Parser.HTTP, seq=seq))
-    assert [item.value for item in told] == ["Cloud.Example:8080"] * 4
+    assert [item.value for item in told if item.kind == "http_host"] == ["Cloud.Example:8080"] * 4
 
 
 def test_a_retransmission_is_told_once(engine: Engine, segment: Build) -> None:
     """Also of a request before the last one."""
     starts = (100, 100, 5000, 100, 5000)
-    assert sum(len(engine.feed(segment(REQUEST, parser=Parser.HTTP, seq=seq))) for seq in starts) == 2
+    told = [kinds(engine.feed(segment(REQUEST, parser=Parser.HTTP, seq=seq))) for seq in starts]
+    assert [len(found) for found in told] == [2, 0, 2, 0, 0]
 
 
 def test_two_requests_in_one_segment_are_both_read(engine: Engine, segment: Build) -> None:
     """Pipelining."""
-    assert kinds(engine.feed(segment(REQUEST * 2, parser=Parser.HTTP, seq=1))) == ["http_host"] * 2
+    assert kinds(engine.feed(segment(REQUEST * 2, parser=Parser.HTTP, seq=1))) == ["http_host", "http_path"] * 2
 
 
 def test_tls_within_a_proxy_connection(engine: Engine, segment: Build) -> None:

@@ -28,6 +28,7 @@ def test_a_request_tells_host_as_sent_and_software(segment: Build) -> None:
     assert items(segment, REQUEST) == (
         Item("http_host", "api.example.com:8080", "GET /v2/sync"),
         Item("http_user_agent", "cam/1.0", ""),
+        Item("http_path", "/v2/sync", "GET"),
     )
 
 
@@ -80,7 +81,7 @@ def test_a_cut_head_gives_its_whole_lines(segment: Build) -> None:
     """With a short snaplen the host is still there."""
     cut = REQUEST[: REQUEST.index(b"User") + 8]
     verdict, found, _ = http.parse(cut, segment(cut, length=len(REQUEST)))
-    assert (verdict, [item.kind for item in found]) == (Verdict.MATCH, ["http_host"])
+    assert (verdict, [item.kind for item in found]) == (Verdict.MATCH, ["http_host", "http_path"])
 
 
 @pytest.mark.parametrize(

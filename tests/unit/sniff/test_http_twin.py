@@ -37,7 +37,7 @@ def slow_parse(buf: bytes, m: Message) -> http.Parsed:
         items = slow_request(head, method, target.strip())
         body = headers.content_length(head)
     else:
-        items = http._response(head, status[1])
+        items = http._response(head, f"status {status[1].decode()}")
         # 1xx, 204 and 304 have no body, whatever they announce (RFC 9112 §6.3).
         body = 0 if status[1][:1] == b"1" or status[1] in (b"204", b"304") else headers.content_length(head)
     return Verdict.MATCH, items, min(len(buf), head.length + body)
@@ -53,6 +53,7 @@ def slow_request(head: headers.Head, method: bytes, target: bytes) -> tuple[Item
     if agent:
         shown = text.printable(agent, text.TEXT_LIMIT)
         items.append(Item("http_user_agent", shown, detail if not host else ""))
+    items.append(Item("http_path", slow_path_only(target) or "/", text.printable(method)))
     return tuple(items)
 
 

@@ -48,7 +48,7 @@ def test_user_name_and_password_are_not_told(segment: Build) -> None:
     """Only that there was a user name."""
     wire = connect(b"MQTT", 4, b"cam-1", 0xC2, tail=text(b"admin") + text(b"secret"))
     _, items, _ = mqtt.parse(wire, segment(wire))
-    assert items == (Item("mqtt_client_id", "cam-1", "MQTT 3.1.1, username given"),)
+    assert items == (Item("mqtt_client_id", "cam-1", "MQTT 3.1.1, username given, password given"),)
 
 
 def test_a_connect_waits_for_its_identifier(segment: Build) -> None:
