@@ -157,7 +157,19 @@ def _document(file: Path, name: str, notes: Notes) -> Node | None:
     try:
         if file.stat().st_size > MAX_FILE:
             raise RuleError(f"is larger than {MAX_FILE >> 20} MiB", name)
-        text = file.read_text(encoding="utf-8")
+        return read_document(file.read_text(encoding="utf-8"), name, notes)
+    except RuleError as error:
+        notes.errors.append(error)
+    except OSError as error:
+        notes.errors.append(RuleError(f"cannot be read: {error.strerror}", name))
+    except UnicodeDecodeError:
+        notes.errors.append(RuleError("is not UTF-8 text", name))
+    return None
+
+
+def read_document(text: str, name: str, notes: Notes) -> Node | None:
+    """The one YAML document of a text, read as strictly as a rule file; None after noting why not."""
+    try:
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
@@ -168,10 +180,6 @@ def _document(file: Path, name: str, notes: Notes) -> Node | None:
         return _value(root, name, notes, set(), 0)
     except RuleError as error:
         notes.errors.append(error)
-    except OSError as error:
-        notes.errors.append(RuleError(f"cannot be read: {error.strerror}", name))
-    except UnicodeDecodeError:
-        notes.errors.append(RuleError("is not UTF-8 text", name))
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = str(getattr(error, "problem", None) or "cannot be read as YAML").replace("'", '"')
