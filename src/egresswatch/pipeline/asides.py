@@ -80,6 +80,7 @@ class Neighbours:
         self._register, self._site, self._sight, self._watch = register, site, sight, watch
         self._max = max_said
         self._said: set[tuple[int, bytes, str, int | None]] = set()
+        self._bindings: set[tuple[int, str, int | None]] = set()
         self.refused = 0
 
     def read(self, aside: Aside) -> None:
@@ -112,8 +113,11 @@ class Neighbours:
                     self._watch(asset)
 
     def _bound(self, aside: Aside, bound: neighbours.Binding) -> None:
-        if hasattr(self._register, "binding"):  # TODO
-            self._register.binding(bound.mac, bound.addr, aside.vlan, aside.ts)
+        key = (bound.mac, bound.addr, aside.vlan)
+        if key in self._bindings:
+            return
+        self._bindings.add(key)
+        self._register.binding(bound.mac, bound.addr, aside.vlan, aside.ts)
         self._sight(aside, bound.item, bound.addr)
         asset = self._register.asset(bound.addr, bound.mac)
         if asset is not None:

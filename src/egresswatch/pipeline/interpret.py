@@ -17,12 +17,14 @@ from egresswatch.config import Settings
 from egresswatch.detect.alerts import Detector
 from egresswatch.enrich.asset import Asset
 from egresswatch.enrich.geo import Geo
+from egresswatch.enrich.marks import EVIDENCE_KINDS
 from egresswatch.enrich.names import PassiveNames
 from egresswatch.enrich.register import Register
 from egresswatch.events import Alert
 from egresswatch.flow.layout import N_CROSSING, N_HOST
 from egresswatch.pipeline.asides import Aside, Neighbours
 from egresswatch.pipeline.classify import Classifier
+from egresswatch.pipeline.conduct import Conduct
 from egresswatch.pipeline.egress import EgressEvents
 from egresswatch.pipeline.front import Second
 from egresswatch.pipeline.notes import NS, Addresses, Note, as_notes, message
@@ -31,12 +33,13 @@ from egresswatch.pipeline.telling import DHCP, shows_its_sender
 from egresswatch.pipeline.watched import Watched, low_word
 from egresswatch.records import NO_PACKET, RECOGNISER_BASE, Array, EndReason, Item, Message, Outcome
 from egresswatch.rules import MatchTables
-from egresswatch.rules.makers import FINGERPRINT_KINDS
 from egresswatch.rules.site import Site
 from egresswatch.sniff.engine import MAX_PROTOCOLS, Engine
 
 _OUTCOMES = ("", *(outcome.name for outcome in Outcome))
-_EVIDENCE = frozenset(FINGERPRINT_KINDS) | {"p2p"}
+_SERVED = {"rtsp_request": "rtsp_served", "http_path": "http_served"}
+"""What one host asks of another tells what the other is, once it answers."""
+_EVIDENCE = EVIDENCE_KINDS - {"http_path", "p2p"}
 _NAMES = frozenset(("tls_sni", "quic_sni", "http_host"))
 _INSIDE = 1
 _LEARNT, _TELLING = 1, 2
@@ -63,6 +66,7 @@ class Interpreter:
         self._told: dict[int, int] = {}
         """Flow -> frame of its latest event in this second."""
         self._watched = Watched(tables)
+        self._conduct = Conduct(tables, self._addresses, self._evidence)
         self.neighbours = Neighbours(
             register, site, self._sight_aside, self._watch, settings.sniff.max_neighbours
         )
@@ -181,7 +185,7 @@ class Interpreter:
         if kind == "p2p":
             rule = self._tables.recogniser(int(item.data))
             value, detail, telling = rule.protocol or rule.id, rule.id, True
-            if src_inside and rule.side != "client" and hasattr(self._register, "spoke"):  # TODO
+            if src_inside and rule.side != "client":
                 self._register.spoke(m.src, m.src_mac, rule.vendor, value, rule.id, m.ts)
         elif kind == "dns_answer":
             if item.data is not None:
@@ -190,13 +194,13 @@ class Interpreter:
             telling = self._classifier.alerts(value)
         elif kind == "http_connect":
             telling = self._proxy(note, src_inside=src_inside, dst_inside=dst_inside)
-        for number in getattr(self._tables, "seen", lambda *_: ())(kind, value):  # TODO
+        for number in self._tables.seen(kind, value):
             telling |= self._seen(note, m, number, src_inside=src_inside)
         if src_inside and kind in _EVIDENCE and shows_its_sender(m, item):
             mac = item.data.mac if kind in DHCP else m.src_mac
-            self._evidence(m.src, mac, kind, "" if kind == "rtsp_request" else value, m.ts)
-        if dst_inside and kind == "rtsp_request" and note.outcome == Outcome.answered:
-            self._evidence(m.dst, m.dst_mac, "rtsp_served", value, m.ts)
+            self._evidence(m.src, mac, kind, "" if kind == "rtsp_request" else value, m.ts, detail)
+        if dst_inside and kind in _SERVED and note.outcome == Outcome.answered:
+            self._evidence(m.dst, m.dst_mac, _SERVED[kind], value, m.ts)
         host, mac = ("", 0)
         if src_inside:
             host, mac = m.src, m.src_mac
@@ -230,8 +234,8 @@ class Interpreter:
             HeldSighting(aside.ts, aside.frame, 0, item.kind, item.value, item.detail, host, aside.src_mac)
         )
 
-    def _evidence(self, host: str, mac: int, kind: str, value: str, ts: int) -> None:
-        self._register.evidence(host, mac, kind, value, ts)
+    def _evidence(self, host: str, mac: int, kind: str, value: str, ts: int, detail: str = "") -> None:
+        self._register.evidence(host, mac, kind, value, ts, detail)
         asset = self._register.asset(host, mac)
         if asset is not None:
             self._watch(asset)
@@ -248,6 +252,7 @@ class Interpreter:
             return
         rows = rows[np.lexsort((rows["seq"], rows["uid"], rows["tick"]))]
         self._rows.hold(rows)
+        self._conduct.read(rows)
         self._record_events(rows, None)
         for flow in rows["flow"][rows["end"] != EndReason.active].tolist():
             self._engine.end(flow)

@@ -75,7 +75,8 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
     )
     options.stop.on_stop(source.stop)
     alerts: list[Alert] = []
-    with _outputs(options) as writers:
+    pack = {"version": tables.version, "digest": tables.digest}
+    with _outputs(options, pack) as writers:
         rows = Rows(
             settings, site, register, classifier, geo, Networks(tables), writers.flows, writers.sightings
         )
@@ -83,7 +84,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
         def emit(alert: Alert) -> None:
             alerts.append(alert)
             if writers.alerts is not None:
-                writers.alerts.write(ecs(alert))
+                writers.alerts.write(ecs(alert, pack))
 
         front = Front(settings, patterns, networks(site), between=site.given)
         interpreter = Interpreter(
@@ -99,8 +100,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
             source.close()
         interpreter.finish(front.finish(), front.clock if front.frames else 0)
         for host in rows.blind.of_hosts():
-            if hasattr(register, "counts"):  # TODO
-                register.counts(*host)
+            register.counts(*host)
         account = ledger(
             front, source.facts, tables, site, engine.shed,
             {
@@ -109,7 +109,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
                 "neighbours": interpreter.neighbours.refused,
             },
         )  # fmt: skip
-        register_rows = tuple(register.rows())
+        register_rows = tuple({**row, "rules": pack} for row in register.rows())
     if options.out is not None:
         write_cameras(options.out / CAMERAS, register_rows)
         write_ledger(options.out / LEDGER, account)
@@ -143,15 +143,16 @@ def networks(site: Site) -> Array:
 
 
 @contextmanager
-def _outputs(options: ReplayOptions) -> Iterator[_Writers]:
+def _outputs(options: ReplayOptions, pack: dict[str, str]) -> Iterator[_Writers]:
     """The growing files of a run; they appear together when all went well, else not at all."""
     writers = _Writers()
     if options.out is None:
         yield writers
         return
     prepare_out(options.out, options.force)
-    writers.flows = FlowWriter(options.out / FLOWS)
-    writers.sightings = SightingWriter(options.out / SIGHTINGS)
+    about = {f"rules_{name}": text for name, text in pack.items()}
+    writers.flows = FlowWriter(options.out / FLOWS, about)
+    writers.sightings = SightingWriter(options.out / SIGHTINGS, about)
     writers.alerts = AlertWriter(options.out / ALERTS)
     opened: tuple[Any, ...] = (writers.flows, writers.sightings, writers.alerts)
     try:

@@ -9,6 +9,8 @@ words; the number ECS dashboards sort by is ``event.risk_score``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from egresswatch.events import Alert
@@ -17,11 +19,15 @@ from egresswatch.result import iso
 TRANSPORTS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 50: "esp", 58: "ipv6-icmp", 132: "sctp"}
 RISK_SCORES = {"informational": 5, "low": 21, "medium": 47, "high": 73, "critical": 99}
 DATASET = "egresswatch.alert"
+_NO_RULES: Mapping[str, str] = MappingProxyType({})
 _STATED = ("update", "flows", "bytes_out", "missed_bytes", "video_like", "evidence", "counter_evidence")
 
 
-def ecs(alert: Alert) -> dict[str, Any]:
-    """The line of alerts.jsonl; key order is fixed, values are JSON's own types."""
+def ecs(alert: Alert, rules: Mapping[str, str] = _NO_RULES) -> dict[str, Any]:
+    """The line of alerts.jsonl; key order is fixed, values are JSON's own types.
+
+    ``rules``: version and digest of the rule pack that judged.
+    """
     return {
         "@timestamp": iso(alert.ts),
         "event": {
@@ -88,6 +94,7 @@ def ecs(alert: Alert) -> dict[str, Any]:
             "evidence": list(alert.evidence),
             "counter_evidence": list(alert.counter_evidence),
             "remediation": alert.remediation,
+            "rules": dict(rules),
         }, keep=_STATED),
     }
 

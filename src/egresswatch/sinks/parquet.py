@@ -79,12 +79,13 @@ Column = Array | Coded | Sequence[Any]
 
 
 class TableWriter:
-    """Writes one table; ``rows`` counts what was given so far."""
+    """Writes one table; ``rows`` counts what was given so far. ``about`` goes into the file's metadata."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, about: Mapping[str, str] | None = None) -> None:
         self.path = path
         self.rows = 0
-        self._schema = schema
+        facts = {f"egresswatch.{name}": text for name, text in (about or {}).items()}
+        self._schema = schema = schema.with_metadata({**(schema.metadata or {}), **facts})
         self._held: list[pa.Table] = []
         self._held_rows = 0
         try:
@@ -136,15 +137,15 @@ class TableWriter:
 class FlowWriter(TableWriter):
     """flows.parquet."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, FLOW_SCHEMA)
+    def __init__(self, path: Path, about: Mapping[str, str] | None = None) -> None:
+        super().__init__(path, FLOW_SCHEMA, about)
 
 
 class SightingWriter(TableWriter):
     """sightings.parquet."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, SIGHTING_SCHEMA)
+    def __init__(self, path: Path, about: Mapping[str, str] | None = None) -> None:
+        super().__init__(path, SIGHTING_SCHEMA, about)
 
 
 def _array(field: pa.Field, column: Column) -> pa.Array:
