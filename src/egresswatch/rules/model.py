@@ -22,7 +22,7 @@ SIDES = ("device", "client", "both")
 """Who is known to talk to it: the camera or recorder, an app or browser, or either."""
 PURPOSES = (
     "cloud-api", "bootstrap", "signalling", "relay", "p2p-rendezvous", "p2p-media", "stun",
-    "telemetry", "push", "upload", "storage", "firmware", "ddns", "ntp", "time", "portal", "generic-cloud", "other",
+    "telemetry", "push", "upload", "storage", "firmware", "ddns", "ntp", "portal", "generic-cloud", "other",
 )  # fmt: skip
 PROTOS = {"tcp": 6, "udp": 17}
 DETECTOR_FAMILIES = ("INB", "NAT", "POL", "UNK")

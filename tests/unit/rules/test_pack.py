@@ -85,7 +85,7 @@ def test_names_nobody_claims(pack: MatchTables, name: str) -> None:
         (17, 40001, "505443500000000000000000", 28, "dahua-ptcp"),
         (17, 6000, "e2000c000000000162340c5a", 60, "hik-v3"),
         (17, 8053, "21310020ffffffff", 32, "miio"),
-        (17, 9999, "3acf872a", 84, "reolink-bcudp"),
+        (17, 9999, "3acf872a4000000001000000", 84, "reolink-bcudp"),
     ],
 )
 def test_known_payloads(
