@@ -25,7 +25,7 @@ _KINDS = range(1, 16)
 _MAX_TOPICS = 16
 """Told of one side of a connection."""
 _LEVELS = 3
-_IDENTIFIER = re.compile(rb"(?=.*\d)[0-9A-Za-z_.:\-]{8,}|[0-9A-Fa-f]{8,}|\d{4,}")
+_IDENTIFIER = re.compile(rb"(?=.*\d)[0-9A-Za-z_.:\-]{8,}|[0-9A-Fa-f]{8,}|\d{5,}")
 TOPIC_LIMIT = 512
 MAX_WAIT = 4096
 """A client identifier lies within this many bytes, or is not waited for."""
