@@ -29,7 +29,7 @@ OWNERS = {
     "pyarrow": ["sinks/parquet.py", "analysis/*", "dissect/*", "cli/cameras.py"],
     "typer": ["cli/*"],
     "rich": ["cli/*", "sinks/*"],
-    "cryptography": ["sniff/*"],
+    "cryptography": ["sniff/*", "rules/signature.py"],
     "zstandard": ["source/*"],
     "msgspec": ["sinks/*", "dissect/*", "analysis/*", "cli/*", "rules/*"],
 }

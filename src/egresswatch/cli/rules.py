@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``egresswatch rules``: what the rule pack knows, from which source, and whether it keeps its word.
 
-Owns the text of list, show, test, lint and diff; the facts come from ``egresswatch.rules``. Output
-is plain text, one item a line, made to be read, searched and compared.
+Owns list, test, lint and diff; what ``show`` says is ``explain``, packs from elsewhere are ``packs``.
+Output is plain text, one item a line, made to be read, searched and compared.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from typing import Annotated, Any
 
 import typer
 
-from egresswatch.detect.families import DETECTOR_RULES, DetectorRule
+from egresswatch.cli import explain
+from egresswatch.cli.packs import install_pack, verify_pack, write_manifest
+from egresswatch.detect.families import DETECTOR_RULES
 from egresswatch.rules import MatchTables, Rule, lint, load_tables
 from egresswatch.rules import examples as rule_examples
 from egresswatch.rules.compile import compile_pack
 from egresswatch.rules.diff import changes
 from egresswatch.rules.loader import load_pack
-from egresswatch.rules.model import PROTOS
+from egresswatch.rules.makers import named
+from egresswatch.rules.nodes import hint
 
 rules_app = typer.Typer(
     help="The rule pack: what it knows, from which source; runs every rule's own examples.",
@@ -71,31 +74,43 @@ def list_rules(
         typer.echo(f"Beside the pack, rules about behaviour: {own} (rules show ID explains them)")
 
 
-@rules_app.command(short_help="One rule in full, with its sources.")
+@rules_app.command(short_help="One rule, maker or fingerprint in full, with its sources.")
 def show(
-    rule_id: Annotated[str, typer.Argument(metavar="ID", help="Such as EW-HIK-0001.")],
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="Such as EW-HIK-0001, FP-AXS-0001, or a maker: hikvision.")
+    ],
     rules: Folders = None,
     builtin: Builtin = True,
     as_json: AsJson = False,
 ) -> None:
-    """Everything one rule says, with its sources and its place in the pack."""
+    """Everything that one rule, fingerprint or maker says, with its sources and its place in the pack."""
     tables = load_tables(rules or [], builtin)
-    rule = tables.rules.get(rule_id.upper())
-    own = next((rule for rule in DETECTOR_RULES if rule.id == rule_id.upper()), None)
-    if rule is None and own is not None:
-        if as_json:
-            typer.echo(json.dumps(_plain(asdict(own)), indent=2, ensure_ascii=False))
-        else:
-            for line in _behaviour(own):
-                typer.echo(line)
-        return
-    if rule is None:
-        raise typer.BadParameter(f"no rule {rule_id}", param_hint="ID")
+    found, lines = _found(name, tables)
     if as_json:
-        typer.echo(json.dumps(_fields(rule), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_plain(asdict(found)), indent=2, ensure_ascii=False))
         return
-    for line in _shown(rule, tables):
+    for line in lines:
         typer.echo(line)
+
+
+def _found(name: str, tables: MatchTables) -> tuple[Any, Iterator[str]]:
+    """What bears this id or name, and the lines that explain it."""
+    wanted = name.strip().upper()
+    rule = tables.rules.get(wanted)
+    if rule is not None:
+        return rule, explain.rule(rule, tables)
+    for own in DETECTOR_RULES:
+        if own.id == wanted:
+            return own, explain.behaviour(own)
+    for item in explain.fingerprints(tables):
+        if item.fingerprint.id == wanted:
+            return item, explain.fingerprint(item, tables)
+    vendor = named(tables.vendors, name)
+    if vendor is None:
+        known = [*tables.rules, *tables.vendors, *(one.name for one in tables.vendors.values())]
+        message = f"no rule, fingerprint or maker {name}{hint(name, known)}"
+        raise typer.BadParameter(message, param_hint="ID")
+    return vendor, explain.maker(vendor, tables)
 
 
 @rules_app.command("test", short_help="Run every rule's own examples.")
@@ -154,46 +169,6 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _behaviour(rule: DetectorRule) -> Iterator[str]:
-    """A rule that no pack holds: it looks at what a host does, not at whose the destination is."""
-    yield f"{rule.id} rev {rule.rev}: {rule.title}"
-    yield f"  {rule.status}, severity {rule.severity}, confidence {rule.confidence}"
-    yield "  about behaviour: part of the program, not of a rule file"
-    yield "  known false positives:"
-    yield from (f"    - {line}" for line in rule.false_positives)
-
-
-def _shown(rule: Rule, tables: MatchTables) -> Iterator[str]:
-    vendor = tables.vendor(rule.vendor)
-    maker = rule.vendor if vendor is None else vendor.name
-    if vendor is not None and vendor.jurisdiction:
-        maker += f" ({vendor.jurisdiction})"
-    yield f"{rule.id} rev {rule.rev}: {rule.title}"
-    yield f"  {rule.status}, severity {rule.severity}, confidence {rule.confidence}"
-    yield f"  first published {rule.first_published}"
-    yield f"  maker {maker}, platform {rule.platform}, class {rule.dest_class}, purpose {rule.purpose}"
-    others = ", also by other devices than cameras" if rule.shared else ""
-    yield f"  spoken to by: {rule.side}{others}; defined at {rule.path}:{rule.line}"
-    yield from _matches(rule)
-    for title, lines in (
-        ("known false positives", rule.false_positives),
-        ("what to do", (rule.remediation,) if rule.remediation else ()),
-        ("sources", rule.references),
-    ):
-        if lines:
-            yield f"  {title}:"
-            yield from (f"    - {line}" for line in lines)
-
-
-def _matches(rule: Rule) -> Iterator[str]:
-    names = {number: name for name, number in PROTOS.items()}
-    yield "  looks for:"
-    yield from (f"    name {name} and everything below" for name in rule.match.domains)
-    yield from (f"    name {name}" for name in rule.match.full_domains)
-    yield from (f"    address in {net}" for net in rule.match.nets)
-    for span in rule.match.ports:
-        last = "" if span.last == span.first else f"-{span.last}"
-        yield f"    port {names[span.proto]}/{span.first}{last} (weak alone)"
-    for item in rule.match.payload:
-        places = ", ".join(f"{part.value.hex()} at {part.at}" for part in item.bytes)
-        yield f"    {names[item.proto]} payload of protocol {rule.protocol}: {places}"
+rules_app.command("verify", short_help="Is a pack what the owner of a key signed?")(verify_pack)
+rules_app.command("install", short_help="Check a pack and put it in the place of another.")(install_pack)
+rules_app.command("manifest", short_help="Write the list of files that a publisher signs.")(write_manifest)

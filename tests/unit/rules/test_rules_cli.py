@@ -77,7 +77,7 @@ def test_show_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_show_unknown_rule_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """An id that does not exist: exit status 2 and one line."""
     assert run(["rules", "show", "EW-XXX-0001"]) == 2
-    assert "no rule EW-XXX-0001" in capsys.readouterr().err
+    assert "no rule, fingerprint or maker EW-XXX-0001" in capsys.readouterr().err
 
 
 def test_test_runs_examples(capsys: pytest.CaptureFixture[str]) -> None:
