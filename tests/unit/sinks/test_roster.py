@@ -26,7 +26,7 @@ def screen(rows, width):
 def test_an_asset_is_told_with_what_is_known(width):
     """Name, address, MAC, VLAN, role, maker and model, how sure."""
     text = screen([ROW], width)
-    for fact in ("1 video device seen.", "hikvision-3fa2c1", "10.20.0.13", "4c:bd:8f:00:00:01", "20",
+    for fact in ("1 video device seen: 1 camera.", "hikvision-3fa2c1", "10.20.0.13", "4c:bd:8f:00:00:01", "20",
                  "camera", "Hikvision DS-2CD2143", "high"):  # fmt: skip
         assert fact in text
     assert "None" not in text
