@@ -19,8 +19,9 @@ RELEVANCES = ("camera", "mostly", "generic")
 SHOWN_KINDS = (
     "dhcp_hostname", "dhcp_vendor_class", "http_server", "http_user_agent", "http_realm", "http_title",
     "http_favicon", "rtsp_server", "rtsp_realm", "sip_user_agent", "tls_cert_subject", "mdns", "ssdp",
-    "upnp_manufacturer", "onvif_scope", "mqtt_client_id", "ftp_banner", "telnet_banner", "smtp_banner",
-    "snmp_sysdescr", "nbns", "lldp", "cdp", "sadp", "dhdiscover", "xmdiscover",
+    "upnp_manufacturer", "upnp_model", "upnp_name", "onvif_scope", "onvif_manufacturer", "onvif_model",
+    "isapi_device_name", "isapi_model", "http_push", "mqtt_client_id", "ftp_banner", "telnet_banner",
+    "smtp_banner", "snmp_sysdescr", "nbns", "lldp", "cdp", "sadp", "dhdiscover", "xmdiscover",
 )  # fmt: skip
 """Sightings that tell what the host is that showed them."""
 SERVED_KINDS = ("http_path", "rtsp_request")
@@ -158,7 +159,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A kind of sighting and how its value must look: every way must hold, by one of its texts each."""
+    """A kind of sighting and how its value must look: every way must hold (see ``prints``)."""
 
     kind: str
     ways: tuple[tuple[str, tuple[str, ...]], ...]

@@ -147,7 +147,7 @@ def read_fingerprint(node: Node, path: str, notes: Notes) -> FingerprintRule:
         firmware=_reading(fields, "firmware", first),
         references=fields.texts("references"),
         match_examples=examples.texts("match"),
-        no_match_examples=examples.texts("no_match"),
+        no_match_examples=examples.texts("no_match", required=first.ways[0][0] != "any"),
         model_example=examples.text("model", required=False),
         firmware_example=examples.text("firmware", required=False),
         path=path,
@@ -188,10 +188,16 @@ def _texts(fields: Fields, name: str) -> tuple[str, ...]:
     return fields.texts(name) if isinstance(node.value, list) else (fields.as_text(node, name),)
 
 
+def _mark(rule: Fields, name: str) -> str:
+    """A text that separates: a blank alone is one, too."""
+    node = rule.node(name, required=False)
+    return " " if node is not None and node.value == " " else rule.text(name, required=False)
+
+
 def _reading(rule: Fields, name: str, first: Condition) -> Reading | None:
     take = rule.choice(name, ("rest", "whole"), required=False)
     after = _texts(rule, f"{name}_from") if f"{name}_from" in rule.table else ()
-    until = rule.text(f"{name}_until", required=False)
+    until = _mark(rule, f"{name}_until")
     if take == "rest" and not {"prefix", "suffix"} & {way for way, _ in first.ways}:
         rule.error(rule.line, f'"{name}: rest" needs a match by prefix or suffix')
     if not take and (after or until):

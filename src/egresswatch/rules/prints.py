@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from egresswatch.rules.makers import Condition, Fingerprint, FingerprintRule, Reading
 
-WAYS = ("equals", "prefix", "suffix", "contains", "words", "any")
+WAYS = ("equals", "prefix", "suffix", "all", "contains", "words", "any")
 """Most exact first."""
 MAX_READ = 64
 """Characters of a model or firmware."""
@@ -100,6 +100,7 @@ def _read(reading: Reading | None, value: str, rest: str) -> str:
 
 _HOLDS: dict[str, Callable[[str, tuple[str, ...]], bool]] = {
     "equals": lambda value, texts: value in texts,
+    "all": lambda value, texts: all(text in value for text in texts),
     "contains": lambda value, texts: any(text in value for text in texts),
     "words": lambda value, texts: bool(value.split()) and all(word in texts for word in value.split()),
     "any": lambda *_: True,
