@@ -52,19 +52,26 @@ def twin_answer(patterns, proto, sport, dport, payload, length, who=(0, 0)):
     return builtin, recogniser, every
 
 
+def asking(who, pattern):
+    """A row that asks for a sender and for numbers of the payload."""
+    pattern["sender"], pattern["first"], pattern["last"] = who
+    return pattern
+
+
 PAYLOADS = st.builds(lambda start, rest: (start + rest)[:80], st.sampled_from(STARTS), st.binary(max_size=80))
 ROWS = st.builds(
-    lambda parser, proto, first, second, off1, off2, masks, sizes, port, every, rel: row(
+    lambda parser, proto, first, second, off1, off2, masks, sizes, port, every, rel, who: asking(who, row(
         parser, proto, first, second, off1=off1, off2=off2,
         mask1=masks[: len(first)].ljust(len(first), b"\xff"),
         mask2=masks[: len(second)].ljust(len(second), b"\xff"),
         min_len=sizes[0], max_len=sizes[1], port=port, every=every, rel=rel,
-    ),
+    )),
     st.sampled_from([3, 6, 9, RECOGNISER_BASE, RECOGNISER_BASE + 7]), st.sampled_from([6, 17]),
     st.binary(max_size=3) | st.sampled_from([s[:8] for s in STARTS]), st.binary(max_size=2),
     st.integers(0, 4), st.integers(0, 12), st.sampled_from([b"", b"\xf0", b"\xff\x00", b"\x00"]),
     st.tuples(st.sampled_from([0, 0, 4, 20]), st.sampled_from([0, 0, 30])), st.sampled_from([0, 0, 0, 53]),
     st.booleans(), st.sampled_from([(0, 0, 0)] * 4 + [(1, 2, 4), (2, 0, 0), (3, 1, -2), (4, 4, 8)]),
+    st.sampled_from([(0, 0, 0)] * 4 + [(1, 0, 0), (2, 0, 0), (0, 1, 1), (0, 2, 16), (2, 1, 3)]),
 )  # fmt: skip
 
 
@@ -81,11 +88,11 @@ def test_the_built_in_patterns(proto, sport, dport, payload, extra, around):
 
 @examples(500)
 @given(st.lists(ROWS, min_size=1, max_size=6), st.sampled_from([6, 17]), st.sampled_from([1, 53]), PAYLOADS,
-       st.integers(0, 6))  # fmt: skip
-def test_random_patterns(rows, proto, port, payload, extra):
-    """Masks, offsets, ports, lengths and length relations of any rule pack."""
+       st.integers(0, 6), st.sampled_from([(0, 0), (1, 1), (2, 1), (1, 4), (2, 16)]))  # fmt: skip
+def test_random_patterns(rows, proto, port, payload, extra, who):
+    """Masks, offsets, ports, lengths, length relations, senders and packet numbers of any rule pack."""
     asked = (np.concatenate(rows), proto, port, 2, payload, len(payload) + extra)
-    assert kernel_answer(*asked) == (twin_answer(*asked) if payload else (0, 0, 0))
+    assert kernel_answer(*asked, who=who) == (twin_answer(*asked, who=who) if payload else (0, 0, 0))
 
 
 @pytest.mark.parametrize("rows", [BUILTIN, BUILTIN[::-3], PATTERNS_OF_ONE, np.zeros(0, PATTERN)])
@@ -183,6 +190,35 @@ def test_probing_ends_after_the_first_payloads_of_each_side(probes):
 def test_a_recogniser_of_the_rule_pack_is_told_beside():
     """Its packet goes up with the recogniser's number."""
     assert handed([dgram(b"KNOCK"), dgram(b"x")])[0] == [(0, 0, RECOGNISER_BASE + 3, 0)]
+
+
+def told(shots, pattern):
+    """(frame, sender's side is the originator's, number) of packets told to a recogniser."""
+    got = run(shots, settings(), patterns=pattern)
+    notes = sorted((n for n in got.notes if n["recogniser"]), key=lambda n: n["index"])
+    return [(n["index"], n["side"] == n["orig"], n["number"]) for n in notes]
+
+
+@pytest.mark.parametrize("there", ["203.0.113.9", "10.0.0.1"])  # the originator is end a, then end b
+def test_a_recogniser_can_ask_who_speaks(there):
+    """1 is the flow's originator, whichever end of the key it is; 2 is the other one."""
+    shots = []
+    for back in (False, True, False, True):
+        src, dst = (OUT._replace(addr=there), CAM) if back else (CAM, OUT._replace(addr=there))
+        shots.append(Shot(ethernet(src.mac, dst.mac, ip(src.addr, dst.addr, 17, udp(src, dst, b"KNOCK"))), T0))
+    assert told(shots, asking((1, 0, 0), KNOCK.copy())) == [(0, True, 1), (2, True, 2)]
+    assert told(shots, asking((2, 0, 0), KNOCK.copy())) == [(1, False, 1), (3, False, 2)]
+
+
+def test_a_recogniser_can_ask_which_payload_it_is():
+    """Counted from 1 on each side; empty packets do not count, nor what comes after the probes."""
+    s = Stream()
+    shots = [s.send(b""), s.send(b"KNOCK"), s.send(b"KNOCK"), s.send(b"KNOCK", back=True), s.send(b"KNOCK")]
+    tcp_knock = row(RECOGNISER_BASE + 3, 6, b"KNOCK")
+    assert told(shots, asking((0, 1, 1), tcp_knock.copy())) == [(1, True, 1), (3, False, 1)]
+    assert told(shots, asking((0, 2, 3), tcp_knock.copy())) == [(2, True, 2), (4, True, 3)]
+    assert len(told([s.send(b"KNOCK") for _ in range(40)], tcp_knock)) == 16
+    assert told([s.send(b"KNOCK") for _ in range(40)], asking((0, 17, 64), tcp_knock.copy())) == []
 
 
 def test_a_stream_goes_up_from_its_start_until_the_budget_is_spent():
