@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """DTLS handshake messages in the clear: ClientHello and server certificate (RFC 6347 §4.2, RFC 9147 §5).
 
-Gives tls_sni, ja4 and tls_cert_subject. A message may be sent in fragments, in any order and again;
-each is read once per flow and content. State per flow is bounded.
+Gives tls_sni, ja4, tls_cert_subject, and dtls_srtp when keys for media are asked for (RFC 5764 §4.1).
+A message may be sent in fragments, in any order and again; each is read once per flow and content. State
+per flow is bounded.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from egresswatch.records import Item, Message
 from egresswatch.sniff import certificate, hello
 
 _HANDSHAKE, _CERTIFICATE = 22, 11
+_USE_SRTP = 14
 _RECORD_HEADER, _FRAGMENT_HEADER = 13, 12
 _MAX_OPEN = 8
 _MAX_MESSAGE = 32 << 10
@@ -107,4 +109,7 @@ def _read(kind: int, body: bytes) -> tuple[Item, ...]:
     if kind == _CERTIFICATE:
         return certificate.items(body)
     offer = hello.parse(body, datagram=True)
-    return hello.items(offer, "d") if offer else ()
+    if offer is None:
+        return ()
+    media = (Item("dtls_srtp", "offered"),) if _USE_SRTP in offer.extensions else ()
+    return *hello.items(offer, "d"), *media

@@ -39,19 +39,19 @@ MAX_PROTOCOLS = 8
 
 
 class _Reading:
-    """A flow being read: its two streams, or its handshake."""
+    """A flow being read: its two streams, or what its datagrams have begun, a protocol each."""
 
-    __slots__ = ("connection", "matched", "streams")
+    __slots__ = ("connections", "matched", "streams")
 
     def __init__(self) -> None:
         self.streams: list[Stream | None] = [None, None]
-        self.connection: Connection | None = None
+        self.connections: dict[int, Connection] = {}
         self.matched = [False, False]
 
     @property
     def held(self) -> int:
         """Bytes of payload kept."""
-        return sum(part.held for part in (*self.streams, self.connection) if part is not None)
+        return sum(part.held for part in (*self.streams, *self.connections.values()) if part is not None)
 
 
 class Engine:
@@ -148,9 +148,9 @@ class Engine:
         if reading is None:
             return []
         before = reading.held
-        if type(reading.connection) is not CONNECTIONS[m.parser]:
-            reading.connection = CONNECTIONS[m.parser]()
-        connection = reading.connection
+        connection = reading.connections.get(m.parser)
+        if connection is None:
+            connection = reading.connections[m.parser] = CONNECTIONS[m.parser]()
         found = self._guard(connection.feed, m, None)
         self._held += reading.held - before
         if connection.done:
@@ -232,7 +232,7 @@ class Engine:
     def _learn(self, m: Message, parser: int, items: tuple[Item, ...]) -> list[Item]:
         info = self._infos.get(m.flow) or self._info(m)
         if info is not None:
-            facts.add(info, m, parser, items)
+            items = facts.add(info, m, parser, items)
         return list(items)
 
     # --- bookkeeping ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from egresswatch.records import FlowInfo, Item, Message, Parser
+from egresswatch.sniff import resolvers
 from egresswatch.sniff.parsers import SERVICES
 
 _NAME_SOURCES: Final = {
@@ -23,8 +24,9 @@ _MAX_NAMES = 8
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
-def add(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> None:
-    """Keep what ``parser`` read in ``m``."""
+def add(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Keep what ``parser`` read in ``m``; gives the items, and what they tell with what was known."""
+    items += resolvers.concluded(info, m, parser, items)
     if not info.service:
         llmnr = parser == Parser.MDNS and _LLMNR_PORT in (m.sport, m.dport)
         info.service = "llmnr" if llmnr else SERVICES[parser]
@@ -41,6 +43,7 @@ def add(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> Non
                 if name:
                     info.server_name, info.server_name_source = name, source
                     info.outer_name = source != "http" and _ECH in item.detail.lower()
+    return items
 
 
 def cert_names(item: Item) -> tuple[str, ...]:

@@ -36,6 +36,13 @@ _LISTS: Final = tuple(Struct(f">{count}H").unpack_from for count in range(129))
 """Readers of short lists of numbers."""
 
 
+class Outer(NamedTuple):
+    """Data of a name that may be the outer one: Encrypted ClientHello was offered (also clients that know
+    no key offer it, draft-ietf-tls-esni §6.2, so that the name may be the true one all the same)."""
+
+    ech: bool
+
+
 class ClientHello(NamedTuple):
     """What a client offered, in its own order, GREASE included."""
 
@@ -174,11 +181,12 @@ def items(hello: ClientHello, transport: str) -> tuple[Item, ...]:
     """What is told of a ClientHello; ``transport`` is JA4's letter: t, q or d."""
     name: tuple[Item, ...] = ()
     if hello.server_name:
-        notes = _ECH_DETAIL if _ENCRYPTED_CLIENT_HELLO in hello.extensions else ""
+        outer = Outer(ech=True) if _ENCRYPTED_CLIENT_HELLO in hello.extensions else None
+        notes = _ECH_DETAIL if outer else ""
         if not hello.complete:
             notes = f"{notes}; hello cut short" if notes else "hello cut short"
         kind = "quic_sni" if transport == "q" else "tls_sni"
-        name = (Item(kind, printable(hello.server_name.lower(), NAME_LIMIT), notes),)
+        name = (Item(kind, printable(hello.server_name.lower(), NAME_LIMIT), notes, outer),)
     if not hello.complete:
         return name
     return (*name, Item("ja4", ja4.fingerprint(hello, transport), _offers(hello)))

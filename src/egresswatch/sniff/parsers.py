@@ -13,12 +13,34 @@ from collections.abc import Callable
 from typing import Final
 
 from egresswatch.records import Item, Message, Parser, Verdict
-from egresswatch.sniff import dhcp, dns, dtls, http, mqtt, quic, rtsp, sip, ssdp, stun, tls, wsd
+from egresswatch.sniff import (
+    dhcp,
+    dhdiscover,
+    dns,
+    dtls,
+    http,
+    mqtt,
+    natpmp,
+    nbns,
+    quic,
+    rtp,
+    rtsp,
+    sadp,
+    sip,
+    snmp,
+    srt,
+    ssdp,
+    stun,
+    tls,
+    turn,
+    wsd,
+    xmdiscover,
+)
 
 Parsed = tuple[Verdict, tuple[Item, ...], int]
 StreamParser = Callable[[bytes, Message], Parsed]
 DatagramParser = Callable[[Message], tuple[Item, ...] | None]
-Connection = quic.Connection | dtls.Connection
+Connection = quic.Connection | dtls.Connection | turn.Connection | rtp.Connection
 
 _PLAIN: Final[dict[int, StreamParser]] = {
     Parser.DNS_TCP: dns.parse_tcp,
@@ -45,17 +67,27 @@ DATAGRAMS: Final[dict[int, DatagramParser]] = {
     Parser.SSDP: ssdp.parse,
     Parser.WSD: wsd.parse,
     Parser.SIP: sip.parse,
-    Parser.STUN: stun.parse,
+    Parser.SNMP: snmp.parse,
+    Parser.NATPMP: natpmp.parse,
+    Parser.SRT: srt.parse,
+    Parser.SADP: sadp.parse,
+    Parser.DHDISCOVER: dhdiscover.parse,
+    Parser.XMDISCOVER: xmdiscover.parse,
+    Parser.NBNS: nbns.parse,
 }
 CONNECTIONS: Final[dict[int, type[Connection]]] = {
     Parser.QUIC: quic.Connection,
     Parser.DTLS: dtls.Connection,
+    Parser.STUN: turn.Connection,
+    Parser.RTP: rtp.Connection,
 }
 SERVICES: Final[dict[int, str]] = {
     Parser.DNS: "dns", Parser.DNS_TCP: "dns", Parser.MDNS: "mdns", Parser.TLS: "tls", Parser.QUIC: "quic",
     Parser.HTTP: "http", Parser.RTSP: "rtsp", Parser.DHCP: "dhcp", Parser.SSDP: "ssdp",
     Parser.WSD: "ws-discovery", Parser.SIP: "sip", Parser.STUN: "stun", Parser.MQTT: "mqtt",
-    Parser.DTLS: "dtls",
+    Parser.DTLS: "dtls", Parser.SNMP: "snmp", Parser.NATPMP: "nat-pmp", Parser.SRT: "srt",
+    Parser.RTP: "rtp", Parser.SADP: "sadp", Parser.DHDISCOVER: "dhdiscover",
+    Parser.XMDISCOVER: "xmdiscover", Parser.NBNS: "nbns",
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from egresswatch.records import PATTERN, Array, Parser
 
 TCP, UDP = 6, 17
 
-_BE16, _BE32 = 1, 3
+_BE16, _BE32, _LE32 = 1, 3, 4
 _REL_WIDTH = (0, 2, 2, 4, 4)
 _WORD = 8
 
@@ -176,9 +176,47 @@ def _by_port() -> list[Array]:
     ]
 
 
+def _discovery() -> list[Array]:
+    """How tools find cameras, hosts call themselves and devices ask a router to open a port."""
+    xml = (b"<?xml", b"\xef\xbb\xbf<", b"<")
+    return [
+        *(row(Parser.SADP, UDP, start, port=37020, min_len=16) for start in xml),
+        row(Parser.DHDISCOVER, UDP, b"\x20\0\0\0DHIP", min_len=33),
+        row(Parser.DHDISCOVER, UDP, b"\xa3\x01", port=5050, min_len=32),
+        row(Parser.DHDISCOVER, UDP, b"\xb3\x00", port=5050, min_len=120),
+        # DVRIP messages 1530 and 1531
+        row(
+            Parser.XMDISCOVER, UDP, b"\xff\0\0\0", b"\xfa\x05", mask1=b"\xff\xfe\xff\xff", off2=14,
+            mask2=b"\xfe\xff", rel=(_LE32, 16, 20), port=34569, min_len=20,
+        ),
+        row(Parser.NBNS, UDP, b"\x20", off1=12, port=137, min_len=50),
+        *(row(Parser.SNMP, UDP, b"\x30", port=port, min_len=20) for port in (161, 162)),
+        *(
+            row(Parser.NATPMP, UDP, version, port=port, min_len=2, max_len=1100)
+            for port in (5350, 5351)
+            for version in (b"\0", b"\x02")
+        ),
+    ]  # fmt: skip
+
+
+def _media() -> list[Array]:
+    """SRT and UDT handshakes; RTP and RTCP (RFC 3550), of which a single packet says little; relayed data
+    (RFC 8656 §12.4), which counts only where its channel was bound."""
+    handshake = row(
+        Parser.SRT, UDP, b"\x80\0\0\0", b"\0\0\0\x04", off2=16, mask2=b"\xff\xff\xff\xfe", min_len=64
+    )
+    reports = row(Parser.RTP, UDP, b"\x80\xc8", mask1=b"\xe0\xfe", min_len=8)
+    media = row(Parser.RTP, UDP, b"\x80", mask1=b"\xef", min_len=13)
+    channel = row(Parser.STUN, UDP, b"\x40", mask1=b"\xf0", rel=(_BE16, 2, 4), min_len=5)
+    return [handshake, reports, media, channel]
+
+
 def _builtin() -> Array:
     # the packet path takes the first row that fits: the surest first, TLS on port 53 is TLS
-    groups = (_tls(), _dtls(), _quic(), _by_port(), _stun(), _rtsp(), _sip(), _http(), _mqtt())
+    groups = (
+        _tls(), _dtls(), _quic(), _by_port(), _discovery(), _stun(), _rtsp(), _sip(), _http(), _mqtt(),
+        _media(),
+    )  # fmt: skip
     table: Array = np.concatenate([row for group in groups for row in group])
     table.flags.writeable = False
     return table

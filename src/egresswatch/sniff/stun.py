@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""STUN and TURN: which public address a device learns of itself, which relay it gets, whom it wants
-to reach (RFC 8489, RFC 8656; RFC 3489 without the cookie when everything else fits exactly).
+"""STUN, TURN and ICE: which public address a device learns of itself, which relay it gets, whom it wants
+to reach (RFC 8489, RFC 8656, RFC 8445; RFC 3489 without the cookie when everything else fits exactly).
 
-Gives stun_mapped_address, stun_relayed_address, stun_peer_address, stun_software and stun_realm.
-User names and integrity values are not read.
+Gives stun_mapped_address, stun_relayed_address, stun_peer_address, stun_software, stun_realm; turn (a
+relay is asked for, given or used) and ice (a check between two ends of a call). Of user names only that
+one is given is told; integrity values are not read.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ _ADDRESSES = {
     0x0012: ("stun_peer_address", True),
 }
 _TEXTS = {0x8022: "stun_software", 0x0014: "stun_realm"}
+_BINDING, _SEND, _DATA, _CHANNEL_BIND = 1, 6, 7, 9
+_USER_NAME, _CHANNEL, _TRANSPORT = 0x0006, 0x000C, 0x0019
+_PRIORITY, _NOMINATED, _CONTROLLED, _CONTROLLING = 0x0024, 0x0025, 0x8029, 0x802A
+_TRANSPORTS = {6: "tcp", 17: "udp"}
+CHANNELS = range(0x4000, 0x5000)
+"""Numbers of the channels that relayed data goes through (RFC 8656 §12)."""
+_FRAMED = 4
 # RFC 3489 §11.1 and §11.2: the only messages and attributes there were.
 _CLASSIC_TYPES = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
 _CLASSIC_ATTRIBUTES = range(0x0001, 0x000C)
@@ -49,6 +57,9 @@ def parse(m: Message) -> tuple[Item, ...] | None:
 def parse_stream(buf: bytes, m: Message) -> tuple[Verdict, tuple[Item, ...], int]:
     """One STUN message over TCP (RFC 8489 §6.2.2), also behind the length of RFC 4571."""
     final = len(m.payload) < m.length
+    if len(buf) >= _FRAMED and int.from_bytes(buf[:2], "big") in CHANNELS:
+        size = _FRAMED + (int.from_bytes(buf[2:4], "big") + 3 & ~3)  # RFC 8656 §12.5
+        return Verdict.MATCH, (channel_data(buf),), min(len(buf), size)
     framed = 2 if buf[4:8] != _COOKIE_BYTES and buf[6:10] == _COOKIE_BYTES else 0
     if len(buf) < framed + HEADER:
         early = len(buf) < 10 or framed or buf[4:8] == _COOKIE_BYTES
@@ -88,7 +99,28 @@ def _message(payload: bytes) -> tuple[Item, ...] | None:
                 items[Item(name, found[0], f"port {found[1]} {what}", found)] = None
         elif number in _TEXTS and value:
             items[Item(_TEXTS[number], printable(value.rstrip(b"\x00"), NAME_LIMIT), what)] = None
-    return tuple(items)
+    return *items, *_call(method, what, dict(attributes))
+
+
+def _call(method: int, what: str, given: dict[int, bytes]) -> tuple[Item, ...]:
+    """Is this a step towards a relay, or a check of a path between two ends?"""
+    user = ["user name given"] if _USER_NAME in given else []
+    if method in _METHODS and method >= 3:
+        relayed = _TRANSPORTS.get(given.get(_TRANSPORT, b"\0")[0:1].ljust(1, b"\0")[0])
+        parts = ([f"over {relayed}"] if relayed else []) + user
+        channel = int.from_bytes(given.get(_CHANNEL, b"")[:2], "big")
+        data = channel if method == _CHANNEL_BIND and channel in CHANNELS else None
+        return (Item("turn", what, ", ".join(parts), data),)
+    if method == _BINDING and _PRIORITY in given and (_CONTROLLED in given or _CONTROLLING in given):
+        role = "controlling" if _CONTROLLING in given else "controlled"
+        parts = [f"priority {int.from_bytes(given[_PRIORITY], 'big') & 0xFFFFFFFF}", *user]
+        return (Item("ice", role, ", ".join(parts + ["nominated"] * (_NOMINATED in given))),)
+    return ()
+
+
+def channel_data(payload: bytes) -> Item:
+    """Something relayed through a channel; the caller has looked at the number."""
+    return Item("turn", "channel data", f"channel 0x{int.from_bytes(payload[:2], 'big'):04x}")
 
 
 def _attributes(payload: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only several facts about a flow tell together: resolvers behind encryption, and WebRTC.
+
+Gives dot and doq (RFC 7858, RFC 9250: by port 853 or by what the client offers), doh (RFC 8484: by the
+path, where it is in the clear) and webrtc (DTLS where STUN was spoken before, or the other way round).
+Which names are resolvers of the public is the rule pack's to say.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from egresswatch.records import FlowInfo, Item, Message, Parser
+
+_PORT = 853
+_PATH = "/dns-query"
+_OFFERS: Final = {Parser.TLS: ("dot", "tls_sni", "dot"), Parser.QUIC: ("doq", "quic_sni", "doq")}
+_PAIR: Final = {Parser.DTLS: "stun", Parser.STUN: "dtls"}
+WEBRTC = "webrtc"
+
+
+def concluded(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """What ``items``, just read by ``parser``, tell beyond themselves; ``info``: what was known before.
+
+    A flow that turns out to be WebRTC gets this service.
+    """
+    if parser in _OFFERS:
+        return _encrypted(m, items, *_OFFERS[Parser(parser)])
+    if parser == Parser.HTTP:
+        asked = next((item for item in items if item.kind == "http_path" and item.value == _PATH), None)
+        host = _asked(items, "http_host") or m.dst
+        return (Item("doh", host, f"{asked.detail} {_PATH}"),) if asked else ()
+    if parser in _PAIR and info.service == _PAIR[Parser(parser)]:
+        info.service = WEBRTC
+        keys = any(item.kind == "dtls_srtp" for item in items)
+        return (Item(WEBRTC, WEBRTC, f"STUN and DTLS on one flow{', keys for media' if keys else ''}"),)
+    return ()
+
+
+def _encrypted(m: Message, items: tuple[Item, ...], kind: str, named: str, offer: str) -> tuple[Item, ...]:
+    hello = next((item for item in items if item.kind == "ja4"), None)
+    if hello is None:
+        return ()
+    offers = hello.detail.removeprefix("alpn=").split(",")
+    if offer in offers:
+        why = f"offers {offer}"
+    elif m.dport == _PORT:
+        why = f"port {_PORT}"
+    else:
+        return ()
+    return (Item(kind, _asked(items, named) or m.dst, why),)
+
+
+def _asked(items: tuple[Item, ...], kind: str) -> str:
+    return next((item.value for item in items if item.kind == kind), "")

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RTP and RTCP by their own shape, without the signalling that set them up (RFC 3550 §5.1, §6.4).
+
+Nothing in a single RTP packet is sure: rtp is told when packets of one source follow each other, with
+timestamps that move as a clock of media does. A sender report is sure by its length; it counts what its
+sender has sent since the beginning, also what was never captured, and is told again when that has doubled.
+State per flow is bounded.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from egresswatch.records import Item, Message
+
+_HEADER: Final = struct.Struct(">BBHII")
+_REPORT: Final = struct.Struct(">BBHI8xIII")
+_VERSION = 0x80
+_RTCP: Final = range(192, 224)
+"""Second bytes that are packet types of RTCP where both share a port (RFC 5761 §4)."""
+_RTCP_AS_MEDIA: Final = range(64, 96)
+_SENDER, _RECEIVER = 200, 201
+_SENDER_INFO, _BLOCK = 28, 24
+_DYNAMIC = 96
+# RFC 3551 §6
+_MEDIA: Final = {
+    0: "PCMU", 3: "GSM", 4: "G723", 5: "DVI4", 6: "DVI4", 7: "LPC", 8: "PCMA", 9: "G722", 10: "L16",
+    11: "L16", 12: "QCELP", 13: "CN", 14: "MPA", 15: "G728", 16: "DVI4", 17: "DVI4", 18: "G729", 25: "CelB",
+    26: "JPEG", 28: "nv", 31: "H261", 32: "MPV", 33: "MP2T", 34: "H263",
+}  # fmt: skip
+_IN_SEQUENCE, _IN_ONE_FRAME = 3, 6
+"""Packets that must follow each other; more of them while the timestamp stands still."""
+_MOST_STEP, _MOST_LOST = 900_000, 50
+"""Ten seconds of a 90 kHz clock; packets that may be lost between two."""
+_MAX_SOURCES = 8
+
+
+class _Source:
+    """A source of media as far as it was followed."""
+
+    __slots__ = ("count", "first", "moved", "seq", "told", "ts")
+
+    def __init__(self, seq: int, ts: int) -> None:
+        self.told = False
+        self.begin(seq, ts)
+
+    def begin(self, seq: int, ts: int) -> None:
+        """Count from this packet on."""
+        self.first = self.seq = seq
+        self.ts, self.count, self.moved = ts, 1, 0
+
+    def follow(self, seq: int, ts: int) -> None:
+        """One more packet: the next, a late one, or one that does not belong."""
+        step = seq - self.seq & 0xFFFF
+        ahead = (ts - self.ts + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
+        if step == 0 or step > 0xFFFF - _MOST_LOST:
+            return
+        if step > _MOST_LOST or abs(ahead) > _MOST_STEP:
+            self.begin(seq, ts)
+            return
+        self.moved = self.moved or ahead
+        self.seq, self.ts, self.count = seq, ts, self.count + 1
+
+    @property
+    def sure(self) -> bool:
+        """Do so many packets look like one stream of media?"""
+        return self.count >= (_IN_SEQUENCE if self.moved else _IN_ONE_FRAME)
+
+
+class Connection:
+    """The sources of one flow."""
+
+    __slots__ = ("_reports", "_sources")
+
+    def __init__(self) -> None:
+        self._sources: dict[tuple[int, int, int], _Source] = {}
+        self._reports: dict[tuple[int, int, str], int] = {}
+
+    @property
+    def done(self) -> bool:
+        """Never: media may change in a call."""
+        return False
+
+    @property
+    def held(self) -> int:
+        """Bytes of payload kept: none."""
+        return 0
+
+    def feed(self, m: Message) -> tuple[Item, ...] | None:
+        """One datagram; None while it is not sure that this is media."""
+        if len(m.payload) < 2 or m.payload[0] & 0xC0 != _VERSION:
+            return None
+        return self._control(m) if m.payload[1] in _RTCP else self._media(m)
+
+    def _media(self, m: Message) -> tuple[Item, ...] | None:
+        if len(m.payload) < _HEADER.size:
+            return None
+        flags, kind, seq, ts, ssrc = _HEADER.unpack_from(m.payload)
+        kind &= 0x7F
+        if ssrc == 0 or kind in _RTCP_AS_MEDIA or not _room(flags, m):
+            return None
+        key = (m.side, ssrc, kind)
+        source = self._sources.get(key)
+        if source is None:
+            if len(self._sources) >= _MAX_SOURCES:
+                del self._sources[next(iter(self._sources))]
+            self._sources[key] = _Source(seq, ts)
+            return None
+        source.follow(seq, ts)
+        if not source.sure:
+            return None
+        if source.told:
+            return ()
+        source.told = True
+        name = _MEDIA.get(kind) or f"{'dynamic' if kind >= _DYNAMIC else 'type'} {kind}"
+        detail = f"ssrc 0x{ssrc:08x}, {source.count} packets in sequence from {source.first}"
+        return (Item("rtp", name, detail, (ssrc, kind)),)
+
+    def _control(self, m: Message) -> tuple[Item, ...] | None:
+        found = _report(m)
+        if found is None:
+            return None
+        name, ssrc, packets, octets = found
+        key = (m.side, ssrc, name)
+        told = self._reports.get(key)
+        if told is not None and (octets < 2 * told or not octets):
+            return ()
+        if told is None and len(self._reports) >= _MAX_SOURCES:
+            return ()
+        self._reports[key] = octets
+        sent = f", {packets} packets and {octets} octets sent" if name == "sender report" else ""
+        return (Item("rtcp", name, f"ssrc 0x{ssrc:08x}{sent}", (ssrc, packets, octets)),)
+
+
+def _room(flags: int, m: Message) -> bool:
+    """Do the sources and the extension that the header announces leave room for media?"""
+    at = _HEADER.size + 4 * (flags & 0x0F)
+    if flags & 0x10:
+        if at + 4 > len(m.payload):
+            return False
+        at += 4 + 4 * int.from_bytes(m.payload[at + 2 : at + 4], "big")
+    if flags & 0x20 and len(m.payload) == m.length:
+        at += m.payload[-1]
+    return at <= m.length
+
+
+def _report(m: Message) -> tuple[str, int, int, int] | None:
+    """(name, source, packets, octets) of a compound packet that begins with a report (RFC 3550 §6.1).
+
+    Encrypted ones keep the first header and the source readable, no more (RFC 3711 §3.4).
+    """
+    if len(m.payload) < 8:
+        return None
+    flags, kind, words, ssrc = struct.unpack_from(">BBHI", m.payload)
+    size, blocks = 4 * (words + 1), flags & 0x1F
+    least = {_SENDER: _SENDER_INFO, _RECEIVER: 8}.get(kind)
+    if least is None or size != least + _BLOCK * blocks or size > m.length or flags & 0x20 or ssrc == 0:
+        return None
+    name = "sender report" if kind == _SENDER else "receiver report"
+    if not _whole(m.payload, m.length):
+        # an index and a tag of 4 or 10 bytes follow the encrypted part
+        return (f"encrypted {name}", ssrc, 0, 0) if size + 8 <= m.length else None
+    if kind == _RECEIVER:
+        return name, ssrc, 0, 0
+    if len(m.payload) < _SENDER_INFO:
+        return None
+    packets, octets = _REPORT.unpack_from(m.payload)[5:]
+    return name, ssrc, packets, octets
+
+
+def _whole(payload: bytes, length: int) -> bool:
+    """Do packets of RTCP fill the datagram to its last byte, as far as it was captured?"""
+    at = 0
+    while at + 4 <= len(payload):
+        if payload[at] & 0xC0 != _VERSION or payload[at + 1] not in _RTCP:
+            return False
+        at += 4 * (int.from_bytes(payload[at + 2 : at + 4], "big") + 1)
+    return at == length or (len(payload) < length and at > len(payload))
