@@ -36,6 +36,9 @@ class DetectorRule:
     match: Any = None
 
 
+OUTER = "ech"
+"""Source of a TLS name beside which Encrypted ClientHello was offered: perhaps only a front's name."""
+
 POLICY = DetectorRule(
     "EW-POL-0001", "Traffic that the site's policy denies", "high", "high",
     false_positives=("A destination that is wanted but not yet written into the site file.",),
@@ -111,7 +114,7 @@ def find(ev: EgressEvent) -> Finding | None:
         return None
     if ev.direction == "inbound":
         return Finding(INBOUND, "inbound", f"{ev.proto}/{ev.lport}", individual=True)
-    named = [name for name, source in ev.names if source != "ech"]
+    named = [name for name, source in ev.names if source != OUTER]
     if rule is not None and _tells(rule):
         return Finding(rule, "unknown", named[0] if named else ev.remote, individual=True)
     if named:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from egresswatch.config import NS
 from egresswatch.detect import evidence, words
 from egresswatch.detect.cases import Case
-from egresswatch.detect.families import NAMED, UNNAMED, speaks
+from egresswatch.detect.families import NAMED, OUTER, UNNAMED, speaks
 from egresswatch.detect.verdict import primary
 from egresswatch.events import Alert
 
@@ -64,14 +64,14 @@ def alert(case: Case, now: int, tables: Vendors, observer: tuple[str, str]) -> A
         community_id=lead.community_id,
         destination_ip=lead.remote,
         destination_port=lead.rport,
-        domain=lead.names[0][0] if lead.names else "",
+        domain=_domain(case),
         asn=lead.asn,
         as_org=lead.as_org,
         cc=lead.cc,
         proto=lead.proto,
         direction=lead.direction,
         service=lead.service,
-        server_name=next((name for name, source in lead.names if source in ("sni", "quic")), ""),
+        server_name=next((name for name, source in lead.names if source in ("sni", "quic", OUTER)), ""),
         ja4=lead.ja4,
         first_seen=case.first_seen,
         last_seen=case.last_seen,
@@ -99,7 +99,7 @@ def remediation(case: Case) -> str:
     elif case.violations and f"{kind} denied" in _REMEDIES:
         kind += " denied"
     template = _REMEDIES.get(kind, _REMEDIES["blocked"])
-    target = words.name(lead.names[0][0]) if lead.names else lead.remote
+    target = words.name(_domain(case)) if _domain(case) else lead.remote
     transport = words.transport(lead.proto)
     return template.format(
         host=lead.host, target=target, transport=transport, port=lead.lport, device=_device(case)
@@ -167,6 +167,9 @@ def _attempts(case: Case, who: str, to: str, since: str) -> str:
 
 def _why(case: Case) -> str:
     known = primary(case.lead.rules)
+    if case.rule is UNNAMED and case.lead.names:
+        front = words.name(case.lead.names[0][0])
+        return f"The TLS handshake named {front}, but with ECH that may only be a front's name."
     if case.family == "unknown" and case.rule.match is not None:
         told = "What the packets show" if speaks(case.rule) else "What it is"
         return f"{told}: {case.rule.title}."
@@ -192,7 +195,7 @@ def _who(case: Case) -> str:
 def _to(case: Case) -> str:
     lead = case.lead
     place = words.end(lead.remote, 0 if lead.direction == "inbound" else lead.rport)
-    name = words.name(lead.names[0][0]) if lead.names else ""
+    name = words.name(_domain(case))
     notes = [place] if name else []
     if lead.as_org or lead.cc:
         notes.append(words.name(lead.as_org) or lead.cc)
@@ -208,7 +211,7 @@ def _to(case: Case) -> str:
 
 def _to_in_short(case: Case) -> str:
     lead = case.lead
-    name = words.name(lead.names[0][0]) if lead.names else ""
+    name = words.name(_domain(case))
     place = words.end(lead.remote, lead.rport)
     text = name or (f"{case.rule.title} {lead.remote}" if case.family == "p2p" else place)
     if lead.asn:
@@ -216,6 +219,12 @@ def _to_in_short(case: Case) -> str:
     elif lead.cc:
         text += f", {lead.cc}"
     return text
+
+
+def _domain(case: Case) -> str:
+    """What the destination is called; empty when its only name may be a front's."""
+    name, source = case.lead.names[0] if case.lead.names else ("", "")
+    return "" if source == OUTER else name
 
 
 def _device(case: Case) -> str:

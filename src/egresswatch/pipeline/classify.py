@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from egresswatch.detect.families import OUTER
 from egresswatch.detect.verdict import STUN, dest_class
 from egresswatch.enrich.names import PassiveNames
 from egresswatch.events import RuleFacts
@@ -17,9 +18,6 @@ from egresswatch.records import FlowInfo
 from egresswatch.rules import MatchTables, Rule
 
 _CACHE = 65536
-OUTER = "ech"
-"""Source of a TLS name beside which Encrypted ClientHello was offered (RFC 9849): it may only be the name
-of a front, so it does not name the destination; rules that know it still speak."""
 
 
 class Class(NamedTuple):

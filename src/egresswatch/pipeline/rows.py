@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from egresswatch.config import Settings
+from egresswatch.detect.families import OUTER
 from egresswatch.detect.verdict import judge
 from egresswatch.enrich.asset import Asset
 from egresswatch.enrich.geo import Geo
 from egresswatch.enrich.register import Register
 from egresswatch.pipeline import columns
 from egresswatch.pipeline.blind import BlindFlows
-from egresswatch.pipeline.classify import OUTER, Classifier
+from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.held import Held
 from egresswatch.pipeline.notes import Addresses
 from egresswatch.pipeline.perimeter import directions, opener

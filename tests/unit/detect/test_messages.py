@@ -298,7 +298,8 @@ def test_what_the_packets_speak_is_told(make):
 
 def test_a_service_known_by_its_name_is_told(make):
     """Nothing was recognised in the packets, so nothing is said of them."""
-    resolver = make.rule(id="EW-DNS-0001", title="A public DNS-over-HTTPS resolver", dest_class="infrastructure")
+    title = "A public DNS-over-HTTPS resolver"
+    resolver = make.rule(id="EW-DNS-0001", title=title, dest_class="infrastructure")
     alert = last(make, make.event(0, rules=(resolver,), names=(("dns.example", "sni"),), final=True))
     assert "What it is: A public DNS-over-HTTPS resolver." in alert.message
 
@@ -307,3 +308,13 @@ def test_a_proxy_is_told(make):
     """The address is the proxy's, the name is where it was asked to go."""
     alert = last(make, make.cloud(proxied=True, remote="10.0.0.5", rport=3128, final=True))
     assert "It asked 10.0.0.5 to connect it onward (HTTP CONNECT): that host is a proxy." in alert.evidence
+
+
+def test_a_name_that_may_be_a_fronts_is_not_the_destination(make):
+    """It is told as what it is; the address is what is known."""
+    alert = last(make, make.event(0, names=(("front.example", "ech"),), final=True))
+    assert alert.rule_id == "EW-UNK-0001"
+    assert (alert.domain, alert.server_name) == ("", "front.example")
+    assert "with ECH that may only be a front's name" in alert.message
+    assert "front.example" not in alert.to
+    assert "Find out who runs 203.0.113.9" in alert.remediation

@@ -20,8 +20,9 @@ def part(*texts):
 
 @pytest.fixture
 def read():
+    contacted = (part("tcp/8666", "udp/32100"),)
     tables = SimpleNamespace(
-        fingerprint_parts={"served_port": (part("tcp/8000"),), "contacted_port": (part("tcp/8666", "udp/32100"),)}
+        fingerprint_parts={"served_port": (part("tcp/8000"),), "contacted_port": contacted}
     )
 
     def of(*rows):

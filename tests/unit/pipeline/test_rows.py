@@ -86,8 +86,8 @@ def test_rows_are_judged_when_they_leave_not_when_they_come(made):
 
 
 def test_missed_bytes_of_monitored_hosts(made):
-    """Summed once a record, by asset; other hosts' are not."""
-    rows, register = made
+    """Summed once a record; other hosts' are not."""
+    rows, _ = made
     rows.hold(record(orig_missed=7, resp_missed=2))
     rows.hold(record(orig=OTHER, mac=PLAIN, orig_missed=100))
     rows.flush()

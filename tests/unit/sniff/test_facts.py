@@ -32,7 +32,7 @@ def test_a_certificates_names_are_kept_with_who_showed_it():
 
 @pytest.mark.parametrize(
     "name",
-    ["IPC", "localhost", "10.0.0.5", "192.168.1.64", "Hikvision Camera 1.0", "a..b", "-a.b", "x" * 64 + ".de"],
+    ["IPC", "localhost", "10.0.0.5", "192.168.1.64", "IP Camera 1.0", "a..b", "-a.b", "x" * 64 + ".de"],
 )
 def test_what_is_no_host_name_is_left_out(name):
     """Cameras put products, serial numbers and addresses into their certificates."""
