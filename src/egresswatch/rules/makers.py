@@ -28,7 +28,8 @@ SERVED_KINDS = ("http_path", "rtsp_request")
 """Sightings that tell what the host is that was asked for them, not the one that asks."""
 ASKED_KINDS = ("http_host", "dns_query")
 """Names a host asks for: only a weak sign, as a resolver asks for everybody."""
-BEHAVIOUR_KINDS = ("served_port", "contacted_port", "p2p")
+PORT_KINDS = ("served_port", "contacted_port")
+BEHAVIOUR_KINDS = (*PORT_KINDS, "p2p")
 """No sightings but conduct: ``tcp/8000`` answered inside, ``tcp/8666`` asked outside, a protocol spoken."""
 FINGERPRINT_KINDS = SHOWN_KINDS + SERVED_KINDS + ASKED_KINDS + BEHAVIOUR_KINDS
 

@@ -12,6 +12,7 @@ import re
 from egresswatch.records import ROLES
 from egresswatch.rules.makers import (
     FINGERPRINT_KINDS,
+    PORT_KINDS,
     RELEVANCES,
     REMARK_TOPICS,
     VENDOR_KINDS,
@@ -43,6 +44,7 @@ EXAMPLE_FIELDS = ("match", "no_match", "model", "firmware")
 MAX_CONDITIONS = 8
 SLUG = r"[a-z0-9][a-z0-9_-]*"
 _A_VENDOR = "a vendor id"
+_PORT = re.compile(r"(tcp|udp)/[1-9][0-9]{0,4}")
 
 
 def read_vendor(node: Node, path: str, notes: Notes) -> Vendor:
@@ -126,8 +128,8 @@ def read_ouis(node: Node, path: str, notes: Notes) -> OuiGroup:
 def read_fingerprint(node: Node, path: str, notes: Notes) -> FingerprintRule:
     """One item of ``fingerprints:``."""
     fields = Fields(node, path, notes, _subject(node), FINGERPRINT_FIELDS)
-    first = Condition(fields.choice("kind", FINGERPRINT_KINDS), _ways(fields))
-    others = fields.each("with", lambda item: _condition(fields, item))
+    first = _condition(fields)
+    others = fields.each("with", lambda item: _condition(_below(fields, item, ("kind", "match"))))
     if len(others) >= MAX_CONDITIONS:
         fields.error(fields.line, f'"with" has more than {MAX_CONDITIONS - 1} conditions')
     examples = _below(fields, fields.node("examples", required=True) or Node({}, node.line), EXAMPLE_FIELDS)
@@ -155,9 +157,13 @@ def read_fingerprint(node: Node, path: str, notes: Notes) -> FingerprintRule:
     )
 
 
-def _condition(rule: Fields, node: Node) -> Condition | None:
-    fields = _below(rule, node, ("kind", "match"))
-    return Condition(fields.choice("kind", FINGERPRINT_KINDS), _ways(fields))
+def _condition(fields: Fields) -> Condition:
+    """``kind`` and ``match`` of a fingerprint or of an item of its ``with``."""
+    found = Condition(fields.choice("kind", FINGERPRINT_KINDS), _ways(fields))
+    plain = all(way == "equals" and all(map(_PORT.fullmatch, texts)) for way, texts in found.ways)
+    if found.kind in PORT_KINDS and not plain:
+        fields.error(fields.line, f'"{found.kind}" needs "equals" with ports such as tcp/8000')
+    return found
 
 
 def _ways(rule: Fields) -> tuple[tuple[str, tuple[str, ...]], ...]:
