@@ -7,7 +7,10 @@ from egresswatch.records import Item, Message
 
 DHCP = ("dhcp_hostname", "dhcp_vendor_class")
 _DHCP_CLIENT = 68
-_ASKING = {"ssdp": "search", "mdns": "query"}
+_ASKING: dict[str, str | tuple[str, ...]] = {
+    "ssdp": "search", "mdns": "query", "nbns": ("query", "group"), "sadp": "search", "dhdiscover": "search",
+    "xmdiscover": "search",
+}  # fmt: skip
 _ANNOUNCING = ("ProbeMatches", "Hello", "ResolveMatches")
 
 

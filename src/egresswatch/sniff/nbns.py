@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """NetBIOS names: how Windows and Samba hosts, recorders among them, call themselves (RFC 1002 §4.2).
 
-Gives nbns: a name with the detail what was done with it. ``query``: the sender looks for somebody else.
+Gives nbns: a name with the detail what was done with it. ``query``: the sender looks for somebody else;
+``group``: the name is that of many.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _NAME, _STATUS = 0x0020, 0x0021
 _ENCODED = 32
 _LONGEST = 255
 _GROUP = 0x8000
+_CLAIM = 16
+"""From the end of the question's name to the flags of the record that follows it (RFC 1002 §4.2.2)."""
 _MAX_NAMES = 16
 _USES: Final = {
     0x00: "workstation", 0x03: "messenger", 0x06: "remote access", 0x1B: "domain master", 0x1C: "domain",
@@ -45,7 +48,10 @@ def parse(m: Message) -> tuple[Item, ...] | None:
         return None
     label, use, end = name
     if not flags & _ANSWER:
-        return (_item(label, use, what),) if _kind(payload, end) in (_NAME, _STATUS) else None
+        if _kind(payload, end) not in (_NAME, _STATUS):
+            return None
+        claim = int.from_bytes(payload[end + _CLAIM : end + _CLAIM + 2], "big") if what != "query" else 0
+        return (_item(label, use, f"group {what}" if claim & _GROUP else what),)
     if flags & 0x0F or what != "query":
         return ()  # refused, or the answer to somebody's own name
     if _kind(payload, end) == _STATUS:

@@ -18,19 +18,24 @@ from egresswatch.sniff import (
     dhdiscover,
     dns,
     dtls,
+    ftp,
     http,
     mqtt,
     natpmp,
     nbns,
+    nfs,
     quic,
+    rtmp,
     rtp,
     rtsp,
     sadp,
     sip,
+    smb,
+    smtp,
     snmp,
     srt,
     ssdp,
-    stun,
+    telnet,
     tls,
     turn,
     wsd,
@@ -47,11 +52,17 @@ _PLAIN: Final[dict[int, StreamParser]] = {
     Parser.TLS: tls.parse,
     Parser.RTSP: rtsp.parse,
     Parser.SIP: sip.parse_stream,
-    Parser.STUN: stun.parse_stream,
-    Parser.MQTT: mqtt.parse,
 }
 READERS: Final[dict[int, Callable[[], StreamParser]]] = {
     Parser.HTTP: http.Reader,
+    Parser.STUN: turn.Reader,
+    Parser.MQTT: mqtt.Reader,
+    Parser.RTMP: rtmp.Reader,
+    Parser.FTP: ftp.Reader,
+    Parser.SMTP: smtp.Reader,
+    Parser.SMB: smb.Reader,
+    Parser.NFS: nfs.Reader,
+    Parser.TELNET: telnet.Reader,
 }
 STREAMS: Final = frozenset((*_PLAIN, *READERS))
 """What reads connections."""
@@ -74,6 +85,7 @@ DATAGRAMS: Final[dict[int, DatagramParser]] = {
     Parser.DHDISCOVER: dhdiscover.parse,
     Parser.XMDISCOVER: xmdiscover.parse,
     Parser.NBNS: nbns.parse,
+    Parser.NFS: nfs.parse,
 }
 CONNECTIONS: Final[dict[int, type[Connection]]] = {
     Parser.QUIC: quic.Connection,
@@ -87,7 +99,8 @@ SERVICES: Final[dict[int, str]] = {
     Parser.WSD: "ws-discovery", Parser.SIP: "sip", Parser.STUN: "stun", Parser.MQTT: "mqtt",
     Parser.DTLS: "dtls", Parser.SNMP: "snmp", Parser.NATPMP: "nat-pmp", Parser.SRT: "srt",
     Parser.RTP: "rtp", Parser.SADP: "sadp", Parser.DHDISCOVER: "dhdiscover",
-    Parser.XMDISCOVER: "xmdiscover", Parser.NBNS: "nbns",
+    Parser.XMDISCOVER: "xmdiscover", Parser.NBNS: "nbns", Parser.RTMP: "rtmp", Parser.FTP: "ftp",
+    Parser.SMTP: "smtp", Parser.SMB: "smb", Parser.NFS: "nfs", Parser.TELNET: "telnet",
 }  # fmt: skip
 
 

@@ -41,7 +41,6 @@ _PRIORITY, _NOMINATED, _CONTROLLED, _CONTROLLING = 0x0024, 0x0025, 0x8029, 0x802
 _TRANSPORTS = {6: "tcp", 17: "udp"}
 CHANNELS = range(0x4000, 0x5000)
 """Numbers of the channels that relayed data goes through (RFC 8656 §12)."""
-_FRAMED = 4
 # RFC 3489 §11.1 and §11.2: the only messages and attributes there were.
 _CLASSIC_TYPES = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
 _CLASSIC_ATTRIBUTES = range(0x0001, 0x000C)
@@ -57,9 +56,6 @@ def parse(m: Message) -> tuple[Item, ...] | None:
 def parse_stream(buf: bytes, m: Message) -> tuple[Verdict, tuple[Item, ...], int]:
     """One STUN message over TCP (RFC 8489 §6.2.2), also behind the length of RFC 4571."""
     final = len(m.payload) < m.length
-    if len(buf) >= _FRAMED and int.from_bytes(buf[:2], "big") in CHANNELS:
-        size = _FRAMED + (int.from_bytes(buf[2:4], "big") + 3 & ~3)  # RFC 8656 §12.5
-        return Verdict.MATCH, (channel_data(buf),), min(len(buf), size)
     framed = 2 if buf[4:8] != _COOKIE_BYTES and buf[6:10] == _COOKIE_BYTES else 0
     if len(buf) < framed + HEADER:
         early = len(buf) < 10 or framed or buf[4:8] == _COOKIE_BYTES
