@@ -18,57 +18,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from egresswatch.records import PATTERN, Array, Parser
+from egresswatch.records import Array, Parser
+from egresswatch.sniff.filepatterns import files
+from egresswatch.sniff.pattern import TCP, UDP, row, texts
 
-TCP, UDP = 6, 17
+__all__ = ["BUILTIN", "match", "row"]
 
 _BE16, _BE32, _LE32 = 1, 3, 4
 _REL_WIDTH = (0, 2, 2, 4, 4)
-_WORD = 8
-
-
-def row(
-    parser: int,
-    proto: int,
-    first: bytes = b"",
-    second: bytes = b"",
-    *,
-    off1: int = 0,
-    off2: int = 8,
-    mask1: bytes = b"",
-    mask2: bytes = b"",
-    min_len: int = 0,
-    max_len: int = 0,
-    port: int = 0,
-    every: bool = False,
-    rel: tuple[int, int, int] = (0, 0, 0),
-) -> Array:
-    """One PATTERN row: ``first`` at ``off1`` and ``second`` at ``off2``, under masks (default: exactly).
-
-    ``rel`` is kind, offset and summand of the length relation.
-    """
-    out = np.zeros(1, dtype=PATTERN)
-    out["parser"], out["proto"] = parser, proto
-    for k, offset, value, given in ((1, off1, first, mask1), (2, off2, second, mask2)):
-        mask = given or b"\xff" * len(value)
-        if len(value) > _WORD or len(mask) != len(value):
-            raise ValueError("a comparison has at most 8 bytes and a mask of the same length")
-        masked = bytes(v & m for v, m in zip(value, mask, strict=True))
-        out[f"n{k}"], out[f"off{k}"] = len(value), offset if value else 0
-        out[f"mask{k}"] = int.from_bytes(mask.ljust(_WORD, b"\0"), "big")
-        out[f"value{k}"] = int.from_bytes(masked.ljust(_WORD, b"\0"), "big")
-    out["min_len"], out["max_len"], out["port"], out["every"] = min_len, max_len, port, every
-    out["rel"], out["rel_off"], out["rel_add"] = rel
-    return out
-
-
-def _texts(parser: int, proto: int, *texts: bytes) -> list[Array]:
-    """A row per text that a payload must begin with: up to 16 bytes over both comparisons.
-
-    On a TCP connection messages follow each other, so all of its payloads are looked at.
-    """
-    every = proto == TCP
-    return [row(parser, proto, text[:8], text[8:16], min_len=len(text), every=every) for text in texts]
 
 
 def _tls() -> list[Array]:
@@ -111,7 +68,7 @@ def _http() -> list[Array]:
         b"OPTIONS /", b"OPTIONS http", b"OPTIONS * HTTP", b"SUBSCRIBE /", b"SUBSCRIBE http",
         b"UNSUBSCRIBE /", b"NOTIFY /", b"NOTIFY http", b"HTTP/1.",
     )  # fmt: skip
-    return _texts(Parser.HTTP, TCP, *methods)
+    return texts(Parser.HTTP, TCP, *methods)
 
 
 def _rtsp() -> list[Array]:
@@ -121,7 +78,7 @@ def _rtsp() -> list[Array]:
         b"RECORD rtsp", b"ANNOUNCE rtsp", b"TEARDOWN rtsp", b"REDIRECT rtsp", b"GET_PARAMETER rt",
         b"SET_PARAMETER rt", b"RTSP/1.", b"RTSP/2.",
     )  # fmt: skip
-    return _texts(Parser.RTSP, TCP, *methods)
+    return texts(Parser.RTSP, TCP, *methods)
 
 
 def _sip() -> list[Array]:
@@ -130,7 +87,7 @@ def _sip() -> list[Array]:
         b"INFO", b"PUBLISH", b"PRACK", b"REFER", b"UPDATE",
     )  # fmt: skip
     starts = [method + b" sip" for method in methods] + [b"INVITE tel:", b"SIP/2.0 "]
-    return [row for proto in (UDP, TCP) for row in _texts(Parser.SIP, proto, *starts)]
+    return [row for proto in (UDP, TCP) for row in texts(Parser.SIP, proto, *starts)]
 
 
 def _stun() -> list[Array]:
@@ -170,7 +127,7 @@ def _by_port() -> list[Array]:
         row(Parser.MDNS, UDP, port=5355, min_len=12, every=True),
         row(Parser.DHCP, UDP, cookie, off1=236, port=67, min_len=240, every=True),
         row(Parser.DHCP, UDP, cookie, off1=236, port=68, min_len=240, every=True),
-        *_texts(Parser.SSDP, UDP, b"M-SEARCH * HTTP", b"NOTIFY * HTTP", b"HTTP/1."),
+        *texts(Parser.SSDP, UDP, b"M-SEARCH * HTTP", b"NOTIFY * HTTP", b"HTTP/1."),
         row(Parser.SSDP, UDP, b"M-SEARCH", port=1900, min_len=16, every=True),
         *(row(Parser.WSD, UDP, start, port=3702, min_len=32, every=True) for start in xml),
     ]
@@ -215,7 +172,7 @@ def _builtin() -> Array:
     # the packet path takes the first row that fits: the surest first, TLS on port 53 is TLS
     groups = (
         _tls(), _dtls(), _quic(), _by_port(), _discovery(), _stun(), _rtsp(), _sip(), _http(), _mqtt(),
-        _media(),
+        files(), _media(),
     )  # fmt: skip
     table: Array = np.concatenate([row for group in groups for row in group])
     table.flags.writeable = False

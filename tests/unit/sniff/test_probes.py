@@ -118,7 +118,7 @@ def test_of_some_protocols_every_segment_is_tried() -> None:
     """Later requests on a connection are starts, too."""
     rows = probes.BUILTIN[probes.BUILTIN["proto"] == TCP]
     every = {int(row["parser"]) for row in rows if row["every"]}
-    assert every == {Parser.DNS_TCP, Parser.HTTP, Parser.RTSP, Parser.SIP}
+    assert every == {Parser.DNS_TCP, Parser.HTTP, Parser.RTSP, Parser.SIP, Parser.FTP, Parser.SMTP}
 
 
 def test_the_surest_pattern_comes_first() -> None:

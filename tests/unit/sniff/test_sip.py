@@ -30,6 +30,7 @@ def test_a_camera_registers_at_a_platform(datagram: Build) -> None:
             "GB/T 28181 id contact sip:34020000001320000001@10.20.0.13:5060",
         ),
         Item("sip_user_agent", "IP Camera", "REGISTER"),
+        Item("gb28181", "ipc", "REGISTER, region 34020000, to platform of region 34020000"),
     )  # fmt: skip
 
 
