@@ -57,7 +57,6 @@ def asking(who, pattern):
     pattern["sender"], pattern["first"], pattern["last"] = who
     return pattern
 
-
 PAYLOADS = st.builds(lambda start, rest: (start + rest)[:80], st.sampled_from(STARTS), st.binary(max_size=80))
 ROWS = st.builds(
     lambda parser, proto, first, second, off1, off2, masks, sizes, port, every, rel, who: asking(who, row(
@@ -205,7 +204,8 @@ def test_a_recogniser_can_ask_who_speaks(there):
     shots = []
     for back in (False, True, False, True):
         src, dst = (OUT._replace(addr=there), CAM) if back else (CAM, OUT._replace(addr=there))
-        shots.append(Shot(ethernet(src.mac, dst.mac, ip(src.addr, dst.addr, 17, udp(src, dst, b"KNOCK"))), T0))
+        data = udp(src, dst, b"KNOCK")
+        shots.append(Shot(ethernet(src.mac, dst.mac, ip(src.addr, dst.addr, 17, data)), T0))
     assert told(shots, asking((1, 0, 0), KNOCK.copy())) == [(0, True, 1), (2, True, 2)]
     assert told(shots, asking((2, 0, 0), KNOCK.copy())) == [(1, False, 1), (3, False, 2)]
 

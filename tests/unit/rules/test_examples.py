@@ -13,6 +13,8 @@ from egresswatch.rules.examples import count, run_examples
 
 Load = Callable[..., MatchTables]
 PAYLOAD = "payload:\n- {proto: udp, bytes: [{at: 0, hex: f1f2f3f4}], max_len: 6}"
+ANSWER = "payload:\n- {proto: tcp, sender: responder, packets: 1-2, bytes: [{at: 0, hex: f1f2f3f4}]}"
+TWICE = "payload:\n- {proto: udp, repeat: 2, bytes: [{at: 0, hex: f1f2}, {at: 2, any: [f3, f4]}]}"
 
 
 def problems(load: Load, yamls: SimpleNamespace, match: str, good: str, bad: str, **fields: str) -> list[str]:
@@ -39,6 +41,21 @@ CASES = [
         "{payload: f1f2f3f4, port: udp/9, length: 7}",
         {"protocol": "p"},
     ),
+    (
+        ANSWER,
+        "{payload: f1f2f3f4, port: tcp/9, sender: responder}",
+        "{payload: f1f2f3f4, port: tcp/9}",
+        {"protocol": "p"},
+    ),
+    (
+        ANSWER,
+        "{payload: f1f2f3f4, port: tcp/9, sender: responder, packet: 2}",
+        "{payload: f1f2f3f4, port: tcp/9, sender: responder, packet: 3}",
+        {"protocol": "p"},
+    ),
+    (TWICE, "{payload: f1f2f4, port: udp/9}", "{payload: f1f2f4, port: udp/9, times: 1}", {"protocol": "p"}),
+    (TWICE, "{payload: f1f2f3, port: udp/9, times: 2}", "{payload: f1f2f5, port: udp/9}", {"protocol": "p"}),
+    ("seen: [{kind: srt, equals: A}]", "{seen: srt, value: a}", "{seen: srt}", {}),
 ]
 
 
