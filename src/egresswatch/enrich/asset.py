@@ -77,8 +77,8 @@ class Asset:
     """The maker as people call it."""
     maker: str = ""
     """Brand with its jurisdiction, for a person: ``Hikvision (CN)``."""
-    makers: tuple[str, ...] = ()
-    """Ids of all makers that something about it points to."""
+    shown_vendor: str = ""
+    """The maker by its marks alone, whatever the inventory says."""
     model: str = ""
     firmware: str = ""
     hostname: str = ""

@@ -3,7 +3,6 @@
 
 Monitored: the zone of the site file, else the inventory, else the marks. What it is (role, make, model):
 the inventory, else the marks, else the zone's role. Where these disagree, the asset's conflicts say so.
-Each line of evidence ends with the facts that rest on it.
 """
 
 from __future__ import annotations
@@ -42,10 +41,15 @@ def describe(asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str
     asset.confidence = "high" if entry else found.confidence
     said = [f"listed in {entry.place}"] if entry else []
     said += sorted({f'in zone "{zone.name}" of the site file ({zone.role})' for zone in zones})
-    marks = [mark for _, mark in asset.marks.values()]
-    asset.evidence = (*said, *(f"{mark.text}{_says(mark, asset, found.vendor, vendors)}" for mark in marks))
-    asset.makers = tuple(sorted({mark.vendor for mark in marks if mark.vendor}))
+    asset.evidence = (*said, *(mark.text for _, mark in asset.marks.values()))
+    asset.shown_vendor = found.vendor
     asset.conflicts = (*found.conflicts, *inventory_conflicts(asset, entry, found.vendor, vendors))
+
+
+def told_evidence(asset: Asset, vendors: Mapping[str, Vendor]) -> list[str]:
+    """The lines of evidence, each with the facts that rest on it."""
+    before = asset.evidence[: len(asset.evidence) - len(asset.marks)]
+    return [*before, *(mark.text + _says(mark, asset, vendors) for _, mark in asset.marks.values())]
 
 
 def vendor_id(text: str, vendors: Mapping[str, Vendor]) -> str:
@@ -57,10 +61,10 @@ def vendor_id(text: str, vendors: Mapping[str, Vendor]) -> str:
     return "".join(char if char.isascii() and char.isalnum() else "-" for char in word).strip("-")
 
 
-def _says(mark: Mark, asset: Asset, seen_vendor: str, vendors: Mapping[str, Vendor]) -> str:
+def _says(mark: Mark, asset: Asset, vendors: Mapping[str, Vendor]) -> str:
     """Which of the facts shown rest on this mark: `` (says: maker, model)``."""
     facts = []
-    if mark.vendor and related(mark.vendor, seen_vendor, vendors):
+    if mark.vendor and related(mark.vendor, asset.shown_vendor, vendors):
         facts.append("maker")
     elif mark.vendor and mark.vendor_points:
         other = vendors.get(mark.vendor)

@@ -10,13 +10,15 @@ Pure functions over marks: the same marks in any order give the same answer. Rul
   but never for high confidence; a locally administered MAC, as phones have, lowers it further.
 - Marks *against* (a phone, a desktop browser) outweigh ambiguous marks at once, and plain ones when
   they are stronger. Such a host is a client that is not monitored, and its row says why.
-- Makers of one house (a brand, its owner, who makes what it sells) vote together. Within the house the
-  brand is whose camera it is, when something plain says so: a label is stuck on what another one made,
-  never the other way round.
+- Makers of one house (a brand, its owner, who makes what it sells) vote together, each kind of mark once;
+  a house that something plain speaks for comes before one that only ambiguous marks speak for. Within
+  the house the brand is whose camera it is, when something plain says so: a label is stuck on what
+  another one made, never the other way round.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -62,11 +64,12 @@ def identify(marks: Iterable[Mark], vendors: Mapping[str, Vendor], *, local_mac:
     total = sure + (0 if against else unsure)
     video = total >= ENOUGH and sure >= against
     weight = total if video else against
-    conflicts = _conflicts(marks, vendors, client=against > 0 and sure + unsure >= ENOUGH)
+    vendor = _vendor(marks, vendors)
+    conflicts = _conflicts(marks, vendor, vendors, client=against > 0 and sure + unsure >= ENOUGH)
     return Identity(
         video,
         _role(marks, video=video) or ("client" if against and not video else ""),
-        _vendor(marks, vendors),
+        vendor,
         _strongest(marks, "model"),
         _strongest(marks, "firmware"),
         next((mark.hostname for mark in reversed(marks) if mark.hostname), ""),
@@ -106,17 +109,22 @@ def _role(marks: list[Mark], *, video: bool) -> str:
 
 
 def _vendor(marks: list[Mark], vendors: Mapping[str, Vendor]) -> str:
-    votes: dict[str, int] = {}
+    by_kind: dict[tuple[str, str], int] = {}
     firm: set[str] = set()
     for mark in marks:
         vendor = vendors.get(mark.vendor)
         if mark.vendor and (vendor is None or vendor.sells):
-            votes[mark.vendor] = votes.get(mark.vendor, 0) + mark.vendor_points
+            key = (mark.vendor, mark.kind)
+            by_kind[key] = max(by_kind.get(key, 0), mark.vendor_points)
             if mark.kind not in AMBIGUOUS and mark.vendor_points >= _FIRM:
                 firm.add(mark.vendor)
+    votes: dict[str, int] = {}
+    for (name, _), points in by_kind.items():
+        votes[name] = votes.get(name, 0) + points
 
-    def house(vendor: str) -> int:
-        return sum(points for other, points in votes.items() if related(vendor, other, vendors))
+    def house(vendor: str) -> tuple[bool, int, int]:
+        members = [other for other in votes if related(vendor, other, vendors)]
+        return not firm.isdisjoint(members), sum(votes[other] for other in members), votes[vendor]
 
     def label(vendor: str) -> tuple[bool, int, int]:
         behind = _owners(vendor, vendors) | _makers(vendor, vendors)
@@ -124,7 +132,7 @@ def _vendor(marks: list[Mark], vendors: Mapping[str, Vendor]) -> str:
 
     if not votes:
         return ""
-    first = max(sorted(votes), key=lambda vendor: (house(vendor), votes[vendor]))
+    first = max(sorted(votes), key=house)
     return max((vendor for vendor in sorted(votes) if related(vendor, first, vendors)), key=label)
 
 
@@ -133,13 +141,22 @@ def _strongest(marks: list[Mark], name: str) -> str:
     return str(getattr(best, name)) if best else ""
 
 
-def _conflicts(marks: list[Mark], vendors: Mapping[str, Vendor], *, client: bool) -> tuple[str, ...]:
+def _conflicts(
+    marks: list[Mark], vendor: str, vendors: Mapping[str, Vendor], *, client: bool
+) -> tuple[str, ...]:
     found = []
-    makers = [mark for mark in marks if mark.vendor and mark.vendor_points >= _SURE]
-    for mark in makers[1:]:
-        if not related(makers[0].vendor, mark.vendor, vendors):
-            found.append(f"two makers: {makers[0].text}; but {mark.text}")
+    makers: dict[str, Mark] = {}
+    for mark in marks:
+        if mark.vendor and mark.vendor_points >= _SURE:
+            makers.setdefault(mark.vendor, mark)
+    for one, other in itertools.combinations(makers.values(), 2):
+        if not related(one.vendor, other.vendor, vendors):
+            found.append(f"two makers: {one.text}; but {other.text}")
             break
+    for mark in marks:
+        maker = vendors.get(mark.vendor)
+        if mark.kind == "p2p" and maker is not None and not related(mark.vendor, vendor, vendors):
+            found.append(f"{mark.text}, as devices of {maker.name} do: perhaps made by {maker.name}")
     names = sorted({mark.hostname for mark in marks if mark.hostname})
     if len({name.lower().partition(".")[0] for name in names}) > 1:  # a full name and its first label are one
         found.append(f"several host names: {', '.join(names[:4])}")

@@ -43,10 +43,12 @@ _HOSTNAME_ROLES = dict.fromkeys(
 ) | dict.fromkeys(("nvr", "dvr", "xvr"), "recorder")
 _WORD = re.compile(r"[a-z]+")
 _WORDS = re.compile(r"[^\W_]+")
-_FIELD = re.compile(r"\b(model|firmware|software|version)[ :=]{1,3}([^;,]{1,64})", re.IGNORECASE)
-_GB_ROLES = dict.fromkeys(("132", "131", "ipc", "camera"), "camera") | dict.fromkeys(
-    ("111", "112", "113", "118", "dvr", "nvr", "recorder"), "recorder"
-)
+_TOLD = re.compile(r"\b(brand|firmware) ([^,;]{1,80})")
+_UNNAMED = ("", "device", "localhost", "localhost.localdomain")
+"""What a discovery answer or a host name has where nobody has named the device."""
+_GB_ROLES = dict.fromkeys(("camera", "ipc"), "camera") | dict.fromkeys(
+    ("dvr", "nvr", "hvr", "hybrid recorder", "video server", "encoder"), "recorder"
+) | dict.fromkeys(("platform", "media server", "management server"), "vms")  # fmt: skip
 _EVENTS = ("isapi-event", "onvif-event", "plate", "face")
 _ONVIF_POINTS = 50
 _ONVIF = "onvif://www.onvif.org/"
@@ -82,10 +84,11 @@ def platform_mark(vendor: str, platform: str, rule_id: str) -> Mark:
     return Mark("platform", f"contacts {platform} ({rule_id})", 40, vendor=vendor, vendor_points=3)
 
 
-def spoken_mark(vendor: str, protocol: str, rule_id: str) -> Mark:
-    """A host spoke a protocol that a rule recognises; ``vendor``: the only maker whose devices do."""
+def spoken_mark(vendor: str, protocol: str, rule_id: str, *, shared: bool = False) -> Mark:
+    """A host spoke a protocol that a rule recognises; ``vendor``: the only maker whose devices do;
+    ``shared``: its plugs and bulbs do too."""
     text = f"speaks {protocol} ({rule_id})"
-    return Mark("p2p", text, 40, vendor=vendor, vendor_points=3 if vendor else 0)
+    return Mark("p2p", text, 0 if shared else 40, vendor=vendor, vendor_points=3 if vendor else 0)
 
 
 def read_sighting(
@@ -182,13 +185,18 @@ def _hostname(said: Said) -> Mark | None:
     return Mark("hostname", text, 40 if roles else 0, role=min(roles, default=""), hostname=value)
 
 
-def _discovery(said: Said) -> Mark:
-    """Answers of a maker's own discovery protocol: the value is the model."""
-    told = {match[1].lower(): _clean(match[2]) for match in _FIELD.finditer(said.detail)}
-    model = _clean(said.value) or told.get("model", "")
+def _discovery(said: Said) -> Mark | None:
+    """The answer to the search of a maker's tool: model, or host name, and what else it says."""
+    if said.detail.startswith("search"):
+        return None  # the tool
+    told = {match[1]: _clean(match[2]) for match in _TOLD.finditer(said.detail)}
+    brand, value = told.get("brand", ""), _clean(said.value)
+    name = "" if value.lower() in (*_UNNAMED, brand.lower()) else value
+    maker = maker_in(brand, said.vendors)
+    named = said.kind == "xmdiscover"  # its answer has no model, but a name
     return Mark(
-        said.kind, shown(said.kind, said.value), 60, model=model,
-        firmware=told.get("firmware", "") or told.get("software", "") or told.get("version", ""),
+        said.kind, shown(said.kind, said.value), 60, vendor=maker, vendor_points=6 if maker else 0,
+        model="" if named else name, hostname=name if named else "", firmware=told.get("firmware", ""),
     )  # fmt: skip
 
 
@@ -215,10 +223,8 @@ def _event(said: Said) -> Mark | None:
 
 
 def _gb28181(said: Said) -> Mark | None:
-    role = next((_GB_ROLES[word] for word in _WORDS.findall(said.value.lower()) if word in _GB_ROLES), "")
-    if not role:
-        return None
-    return Mark("gb28181", f'registers by GB/T 28181 as "{said.value[:_SHOWN]}"', 50, role=role)
+    role = _GB_ROLES.get(said.value)
+    return Mark("gb28181", f"calls itself {said.value} in GB/T 28181", 50, role=role) if role else None
 
 
 def _clean(text: str) -> str:

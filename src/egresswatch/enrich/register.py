@@ -87,13 +87,17 @@ class Register:
         """This host contacted a maker's platform. Answer as ``evidence``."""
         return self._mark(addr, mac, Reading((platform_mark(vendor, platform, rule_id),)), "", ts)
 
-    def spoke(self, addr: str, mac: int, vendor_id: str, protocol: str, rule_id: str, ts: int) -> bool:
+    def spoke(
+        self, addr: str, mac: int, vendor_id: str, protocol: str, rule_id: str, ts: int, *,
+        shared: bool = False,
+    ) -> bool:
         """This host spoke a protocol that a rule recognises. Answer as ``evidence``.
 
-        ``vendor_id``: the rule's maker where only its devices speak it so, else empty.
+        ``vendor_id``: the rule's maker, whose devices speak it; ``shared``: not only its video devices.
         """
         vendor = self._tables.vendor(vendor_id)
-        said = spoken_mark(vendor_id if vendor is not None and vendor.sells else "", protocol, rule_id)
+        maker = vendor_id if vendor is not None and vendor.sells else ""
+        said = spoken_mark(maker, protocol, rule_id, shared=shared)
         prints = self._tables.fingerprints("p2p", protocol)
         marks = (said, *(fingerprint_mark(found, said.text) for found in prints if found.parts <= 1))
         parts = tuple(found for found in prints if found.parts > 1)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from egresswatch.enrich.asset import Asset, mac_text
-from egresswatch.enrich.describe import vendor_id
+from egresswatch.enrich.describe import told_evidence, vendor_id
 from egresswatch.enrich.inventory import Entry, Inventory
 from egresswatch.result import iso
 from egresswatch.rules.makers import Vendor, chain
@@ -95,10 +95,10 @@ def _row(asset: Asset, users: Mapping[str, list[Asset]], vendors: Mapping[str, V
         "firmware": asset.firmware or None,
         "hostname": asset.hostname or None,
         "confidence": asset.confidence,
-        "evidence": [*asset.evidence, *([] if asset.sends else [SILENT])],
+        "evidence": [*told_evidence(asset, vendors), *([] if asset.sends else [SILENT])],
         "conflicts": [*asset.conflicts, *shared],
         "maker": maker_row(asset.vendor, asset.brand, vendors),
-        "made_by": made_by_rows(asset.vendor, asset.makers, vendors),
+        "made_by": made_by_rows(asset.vendor, [mark.vendor for _, mark in asset.marks.values()], vendors),
         "site": asset.site or None,
         "first_seen": iso(asset.first_seen or None),
         "last_seen": iso(asset.last_seen or None),

@@ -186,7 +186,9 @@ class Interpreter:
             rule = self._tables.recogniser(int(item.data))
             value, detail, telling = rule.protocol or rule.id, rule.id, True
             if src_inside and rule.side != "client":
-                self._register.spoke(m.src, m.src_mac, rule.vendor, value, rule.id, m.ts)
+                self._register.spoke(
+                    m.src, m.src_mac, rule.vendor, value, rule.id, m.ts, shared=rule.shared
+                )
         elif kind == "dns_answer":
             if item.data is not None:
                 self._answer(m, item.data.addresses, item.data.names, item.data.ttl)

@@ -153,9 +153,7 @@ def test_cameras_behind_a_camera_makers_mac(make):
     asset = register.observe(HIK, "192.168.254.3", None, T)
     assert asset.monitored
     assert asset.confidence == "low"
-    assert asset.evidence == (
-        "reached through a MAC of Hangzhou Hikvision, which makes cameras (says: maker, video device)",
-    )
+    assert asset.evidence == ("reached through a MAC of Hangzhou Hikvision, which makes cameras",)
 
 
 def test_no_mac_means_by_address(make):
