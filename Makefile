@@ -56,7 +56,8 @@ fuzz: setup-dev  ## spoiled captures and payloads for FUZZ seconds (600), the wo
 golden: setup-dev ## write the golden files anew (read the diff before committing it)
 	EGRESSWATCH_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
 
-docs: setup-dev  ## write the generated pages (docs/configuration.md, docs/columns.md) anew
+docs: setup-dev  ## write the generated pages anew (docs/configuration.md, docs/rules.md, docs/facts.csv, parts of README.md)
+	$(BIN)/python scripts/facts.py
 	$(BIN)/python scripts/write_docs.py
 
 wheel: setup-dev ## dist/egresswatch-*.whl

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the parts of the documentation that are made, not written: settings, commands, demo output.
+"""Writes the parts of the documentation that are made, not written: settings, rules, commands, demo output.
 
     scripts/write_docs.py           writes them anew (`make docs`)
 
@@ -17,7 +17,9 @@ import typing
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "scripts")]
+
+import rules_page  # noqa: E402  (beside this file)
 
 from egresswatch import config  # noqa: E402  (the checkout's own package, not an installed one)
 
@@ -95,6 +97,7 @@ def _egresswatch(folder: Path | str, *arguments: str) -> str:
 
 PARTS = {  # page -> generated parts in it
     "docs/configuration.md": {"settings": settings},
+    "docs/rules.md": rules_page.PARTS,
     "README.md": {"demo": demo, "commands": commands},
 }
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which known fact is answered by which rule: asks the compiled pack about every fact of docs/facts.csv.
 
-    scripts/coverage.py                 asks again, writes the answers into docs/facts.csv
-    scripts/coverage.py --check         only says what differs; exit status 1 when something does
-    scripts/coverage.py --intel DIR     makes the table anew from a folder of fact files (see intel_facts.py)
-    scripts/coverage.py --open FILE     also writes what nothing answers, and what answers oddly
+    scripts/facts.py                 asks again, writes the answers into docs/facts.csv
+    scripts/facts.py --check         only says what differs; exit status 1 when something does
+    scripts/facts.py --intel DIR     makes the table anew from a folder of fact files (see facts_intel.py)
+    scripts/facts.py --open FILE     also writes what nothing answers, and what answers oddly
 
 A row of docs/facts.csv is one question that a fact allows: a name, an address, a port, bytes, a text
 seen on the wire, a MAC prefix, a maker. ``want`` is the maker the answer must speak of. Facts that
@@ -27,8 +27,9 @@ sys.path.insert(0, str(ROOT / "src"))
 from egresswatch.records import Parser  # noqa: E402  (the checkout's own package, not an installed one)
 from egresswatch.rules import MatchTables, load_tables  # noqa: E402
 from egresswatch.rules.examples import found_by  # noqa: E402
-from egresswatch.rules.makers import chain, named  # noqa: E402
+from egresswatch.rules.makers import Fingerprint, chain, named  # noqa: E402
 from egresswatch.rules.model import PROTOS, Example, Rule  # noqa: E402
+from egresswatch.rules.shape import SENDERS  # noqa: E402
 from egresswatch.sniff import probes  # noqa: E402
 
 TABLE = ROOT / "docs" / "facts.csv"
@@ -91,10 +92,13 @@ def _observed(probe: str) -> tuple[int, int, bytes, int]:
 
 
 def _payload(tables: MatchTables, probe: str) -> list[Answer]:
+    """Whoever sends it: a source seldom says which end began the flow."""
     proto, port, data, length = _observed(probe)
-    return _of_rules(
-        found_by(tables, Example("payload", proto=proto, port=port, payload=data, length=length))
-    )
+    hits: dict[Rule, None] = {}
+    for sender in SENDERS.values():
+        seen = Example("payload", proto=proto, port=port, payload=data, length=length, sender=sender)
+        hits.update(dict.fromkeys(found_by(tables, seen)))
+    return _of_rules(list(hits))
 
 
 def _parser(_: MatchTables, probe: str) -> list[Answer]:
@@ -106,13 +110,20 @@ def _parser(_: MatchTables, probe: str) -> list[Answer]:
 
 def _seen(tables: MatchTables, probe: str) -> list[Answer]:
     kind, _, value = probe.partition(" ")
-    asked = getattr(tables, "seen", lambda *_: ())
-    return _of_rules([tables.recogniser(index) for index in asked(kind, value)])
+    return _of_rules([tables.recogniser(index) for index in tables.seen(kind, value)])
 
 
 def _fingerprint(tables: MatchTables, probe: str) -> list[Answer]:
-    kind, _, value = probe.partition(" ")
-    return [Answer(item.id, item.vendor) for item in tables.fingerprints(kind, value)]
+    """``http_server Webs``, or several of one host: ``served_port tcp/8000 + served_port tcp/554``. What
+    has several conditions answers only when all of them were shown."""
+    shown: dict[str, set[int]] = {}
+    hits: dict[str, Fingerprint] = {}
+    for one in probe.split(" + "):
+        kind, _, value = one.partition(" ")
+        for item in tables.fingerprints(kind, value):
+            hits.setdefault(item.id, item)
+            shown.setdefault(item.id, set()).add(item.part)
+    return [Answer(item.id, item.vendor) for item in hits.values() if len(shown[item.id]) == item.parts]
 
 
 def _oui(tables: MatchTables, probe: str) -> list[Answer]:
@@ -154,6 +165,12 @@ def _brand(tables: MatchTables, probe: str) -> list[Answer]:
     return [] if found is None else [Answer(f"brand {found.id}", made.vendor) for made in found.made_by]
 
 
+def _uses(tables: MatchTables, probe: str) -> list[Answer]:
+    """``Wyze``: whose devices speak a protocol or use a platform that the wanted company licenses."""
+    found = named(tables.vendors, probe)
+    return [] if found is None else [Answer(f"maker {found.id}", used.vendor) for used in found.uses]
+
+
 def _remark(tables: MatchTables, probe: str) -> list[Answer]:
     """``hikvision Infovision``: what is told of a maker in words names this."""
     maker, _, word = probe.partition(" ")
@@ -176,6 +193,7 @@ ASKED: dict[str, Callable[[MatchTables, str], list[Answer]]] = {
     "parent": _parent,
     "lists": _lists,
     "brand": _brand,
+    "uses": _uses,
     "remark": _remark,
 }
 
@@ -227,7 +245,7 @@ def main() -> int:
     chosen = parser.parse_args()
     tables = load_tables(chosen.rules or [])
     if chosen.intel:
-        from intel_facts import facts_of
+        from facts_intel import facts_of
 
         facts = facts_of(chosen.intel, tables)
     else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fact files -> the questions of docs/facts.csv. Used by ``coverage.py --intel`` only.
+"""Fact files -> the questions of docs/facts.csv. Used by ``facts.py --intel`` only.
 
 Makes a probe out of each fact: a name below a suffix, the bytes of a header, a text that a matcher
 must know. A pattern of a source is never written down; only a short text that fits it is, one for
@@ -17,7 +17,7 @@ from re import _parser
 from typing import Any
 
 import yaml
-from coverage import ROOT, Fact
+from facts import ROOT, Fact
 
 from egresswatch.rules import MatchTables
 
@@ -181,6 +181,10 @@ def _texts(kind: str, match: str, pattern: str) -> list[str]:
     found = samples(pattern)
     if kind == "http_www_authenticate":
         found = [re.search(r'realm="([^"]*)', text + '"')[1] for text in found]  # type: ignore[index]
+    if kind == "http_path":  # the program shows a path without its query
+        found = [text.partition("?")[0] for text in found]
+    elif kind == "telnet_banner":  # ... and a banner in one line
+        found = [" ".join(text.split()) for text in found]
     return list(dict.fromkeys(found))
 
 
@@ -222,15 +226,14 @@ def _part(code: Any, value: Any) -> Iterator[str]:
     elif code == codes.SUBPATTERN:
         yield from _sequence(value[3])
     elif code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
-        low, high, inner = value
+        low, _, inner = value
         texts = list(_sequence(inner))
-        if low == 0 and not (high == 1 and len(inner) > 1):
-            short = len(inner) == 1 and inner[0][0] in (codes.LITERAL, codes.IN, codes.BRANCH)
-            yield "" if short else texts[0]
-        elif low == 0:
+        if low:
+            yield from (text * low for text in texts)
+        elif len(inner) > 1 or inner[0][0] == codes.SUBPATTERN:  # words that may be missing: both ways
             yield from ("", *texts)
         else:
-            yield from (text * low for text in texts)
+            yield "." if inner[0][0] == codes.ANY else ""
     else:
         raise SystemExit(f"a pattern uses {code}")
 
