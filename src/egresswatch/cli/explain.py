@@ -18,7 +18,7 @@ from egresswatch.rules.shape import SENDERS, Bytes, Payload, Seen, Step
 PROTO_NAMES = {number: name for name, number in PROTOS.items()}
 SENDER_NAMES = {number: name for name, number in SENDERS.items()}
 WAYS = {"equals": "is", "prefix": "begins with", "suffix": "ends with", "contains": "contains",
-        "words": "has the word", "any": "is anything"}  # fmt: skip
+        "all": "contains all of", "words": "has only the words", "any": "is anything"}  # fmt: skip
 STEPS = {"xor": "xor with {}", "invert": "all bits turned", "nibbles": "halves of each byte swapped",
          "autokey": "xor with the byte before, beginning with {}", "rotl32": "words rotated left by {}",
          "permute": "bytes of a block in the order {}"}  # fmt: skip
