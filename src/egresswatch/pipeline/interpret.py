@@ -29,7 +29,7 @@ from egresswatch.pipeline.egress import EgressEvents
 from egresswatch.pipeline.front import Second
 from egresswatch.pipeline.notes import NS, Addresses, Note, as_notes, message
 from egresswatch.pipeline.rows import HeldSighting, Rows
-from egresswatch.pipeline.telling import DHCP, shows_its_sender
+from egresswatch.pipeline.telling import DHCP, shown, shows_its_sender
 from egresswatch.pipeline.watched import Watched, low_word
 from egresswatch.records import NO_PACKET, RECOGNISER_BASE, Array, EndReason, Item, Message, Outcome
 from egresswatch.rules import MatchTables
@@ -200,7 +200,7 @@ class Interpreter:
             telling |= self._seen(note, m, number, src_inside=src_inside)
         if src_inside and kind in _EVIDENCE and shows_its_sender(m, item):
             mac = item.data.mac if kind in DHCP else m.src_mac
-            self._evidence(m.src, mac, kind, "" if kind == "rtsp_request" else value, m.ts, detail)
+            self._evidence(m.src, mac, kind, shown(item), m.ts, detail)
         if dst_inside and kind in _SERVED and note.outcome == Outcome.answered:
             self._evidence(m.dst, m.dst_mac, _SERVED[kind], value, m.ts)
         host, mac = ("", 0)

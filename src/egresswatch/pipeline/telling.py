@@ -21,3 +21,12 @@ def shows_its_sender(m: Message, item: Item) -> bool:
     if item.kind == "onvif_scope":
         return any(action in item.detail for action in _ANNOUNCING)
     return not item.detail.startswith(_ASKING.get(item.kind, "\0"))
+
+
+def shown(item: Item) -> str:
+    """The value that fingerprints are compared with; of a request for a stream only that it was made."""
+    if item.kind == "rtsp_request":
+        return ""
+    if item.kind == "tls_cert_subject":  # the sighting has the common name, the maker stands beside it
+        return str(getattr(item.data, "subject", item.value))
+    return item.value

@@ -3,7 +3,7 @@
 
 import pytest
 
-from egresswatch.pipeline.telling import shows_its_sender
+from egresswatch.pipeline.telling import shown, shows_its_sender
 from egresswatch.records import Item, Message
 
 PLAIN = Message(
@@ -37,3 +37,16 @@ def test_dhcp_speaks_of_the_client(sport, data, wanted):
 def test_announcing_is_not_asking(item, wanted):
     """Who looks for cameras is none because of it."""
     assert shows_its_sender(PLAIN, item) is wanted
+
+
+def test_a_certificate_shows_its_whole_subject() -> None:
+    """The organisation tells the maker, also where the sighting has the common name."""
+    found = SimpleNamespace(subject="CN=TCAM,OU=Security,O=Truen")
+    assert shown(Item("tls_cert_subject", "TCAM", "", found)) == "CN=TCAM,OU=Security,O=Truen"
+    assert shown(Item("tls_cert_subject", "TCAM")) == "TCAM"
+
+
+def test_asking_for_a_stream_shows_only_that_it_was_asked() -> None:
+    """The address speaks of the host that is asked; other values stand as they are."""
+    assert shown(Item("rtsp_request", "rtsp://192.0.2.1/Streaming/Channels/1")) == ""
+    assert shown(Item("http_server", "App-webs/")) == "App-webs/"
