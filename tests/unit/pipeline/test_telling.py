@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an item says of its sender, and what it says of others."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from egresswatch.pipeline.telling import shown, shows_its_sender
