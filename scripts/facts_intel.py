@@ -90,10 +90,10 @@ def _endpoints(
             asked = [("seen", f"http_path {host}api")]
         want = makers.get(_plain(item["vendor"]), item["vendor"])
         side = item["side"] if item["side"] in ("device", "client") and item["match"] != "regex" else ""
+        shown = f"like {asked[0][1]}" if item["match"] == "regex" else host
+        entry = f"{item['vendor']} {shown}"
         for ask, probe in asked:
-            yield Fact(
-                "endpoints", f"{item['vendor']} {host}", item["confidence"], ask, probe, want, purpose, side
-            )
+            yield Fact("endpoints", entry, item["confidence"], ask, probe, want, purpose, side)
 
 
 def _asked(fact: Fact, line: str) -> Fact:
@@ -121,7 +121,7 @@ def _vendors(entries: list[dict[str, Any]], makers: Mapping[str, str]) -> Iterat
         if item.get("lists"):
             yield Fact("vendors", item["id"], sure, "lists", f"{maker} {len(item['lists'])}", maker)
         for relation in item.get("relations", []):
-            entry = f"{item['id']}: {relation['type']} {relation['of']}"
+            entry = f"{item['id']}: {relation['type']} {_short(relation['of'])}"
             confidence = relation.get("confidence", sure)
             if relation["type"] == "parent":
                 yield Fact("vendors", entry, confidence, "parent", f"{maker} {relation['of']}", maker)
@@ -133,8 +133,13 @@ def _vendors(entries: list[dict[str, Any]], makers: Mapping[str, str]) -> Iterat
             else:
                 yield Fact("vendors", entry, confidence, "brand", relation["of"], maker)
         for relation in item.get("white_label", []):
-            entry = f"{item['id']}: makes {relation['brand']}"
+            entry = f"{item['id']}: makes {_short(relation['brand'])}"
             yield Fact("vendors", entry, relation["confidence"], "brand", relation["brand"], maker)
+
+
+def _short(text: str) -> str:
+    """The names that a relation is about, without the remarks of the source."""
+    return re.split(r"[(:;]| prefixes ", text)[0].strip()
 
 
 def _ouis(entries: list[dict[str, Any]], makers: Mapping[str, str]) -> Iterator[Fact]:
