@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from egresswatch.cli import explain
+from egresswatch.cli.exchange import export_rules, import_rules
 from egresswatch.cli.packs import install_pack, verify_pack, write_manifest
 from egresswatch.detect.families import DETECTOR_RULES
 from egresswatch.rules import MatchTables, Rule, lint, load_tables
@@ -172,3 +173,5 @@ def _plain(value: Any) -> Any:
 rules_app.command("verify", short_help="Is a pack what the owner of a key signed?")(verify_pack)
 rules_app.command("install", short_help="Check a pack and put it in the place of another.")(install_pack)
 rules_app.command("manifest", short_help="Write the list of files that a publisher signs.")(write_manifest)
+rules_app.command("export", short_help="As Suricata rules, Sigma rules or a STIX bundle.")(export_rules)
+rules_app.command("import", short_help="Indicators of others as a rule folder.")(import_rules)
