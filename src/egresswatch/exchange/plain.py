@@ -31,7 +31,7 @@ def name(text: str, *, whole: bool = False) -> str:
     """
     found = text.strip().lower().rstrip(".")
     sound = _NAME.fullmatch(found) or (whole and re.fullmatch(_LABEL, found))
-    if len(found) > 253 or not sound or found.rsplit(".", 1)[-1].isdigit():
+    if len(found) > 253 or not sound or not re.match("[a-z]", found.rsplit(".", 1)[-1]):
         raise Refused("is not a domain name")
     return found
 
