@@ -21,6 +21,7 @@ MAX_TOLD = 32
 _ONE, _TWO, _SEALED, _PACKED = b"\xffSMB", b"\xfeSMB", b"\xfdSMB", b"\xfcSMB"
 _SESSION = range(0x81, 0x86)
 """NetBIOS session service (RFC 1002 §4.3.1)."""
+MAX_SESSION = 256
 _HEADER_ONE, _HEADER_TWO = 32, 64
 _MAX_CHAIN = 8
 _TREE_CONNECT_TWO = 3
@@ -48,7 +49,9 @@ class Reader:
             return _NOT_MINE if headers.cut(m) else _NEED_MORE
         length = 4 + int.from_bytes(buf[1:4], "big")
         if buf[0] in _SESSION:
-            return (Verdict.MATCH, (), length) if length <= min(len(buf), 256) else _NOT_MINE
+            if length > MAX_SESSION or (length > len(buf) and headers.cut(m)):
+                return _NOT_MINE
+            return (Verdict.MATCH, (), length) if length <= len(buf) else _NEED_MORE
         magic = buf[4:8]
         if buf[0] or magic not in (_ONE, _TWO, _SEALED, _PACKED):
             return _NOT_MINE
