@@ -14,6 +14,8 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from egresswatch.errors import ConfigError, RuleError
 from egresswatch.rules import load_tables, signature
@@ -205,6 +207,21 @@ def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, content: str) -> No
     path.write_text(content)
     with pytest.raises(ConfigError):
         signature.public_key(str(path))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(listed=st.binary(max_size=300), signed_by=st.binary(max_size=400))
+def test_any_bytes_are_a_refusal(
+    folder: Path, key: signature.PublicKey, listed: bytes, signed_by: bytes
+) -> None:
+    """Whatever stands in the list and in the signature: a RuleError, never another exception."""
+    (folder / signature.MANIFEST).write_bytes(listed)
+    (folder / signature.SIGNATURE).write_bytes(signed_by)
+    with pytest.raises(RuleError):
+        signature.verify(folder, key)
+    (folder / signature.SIGNATURE).write_text(signed(listed))
+    with pytest.raises(RuleError):
+        signature.verify(folder, key)
 
 
 def test_more_files_than_a_pack_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
