@@ -179,6 +179,10 @@ def test_prefixes_make_a_camera_only_of_who_sells_them(pack: MatchTables) -> Non
         ("xmdiscover", "LocalHost", "xiongmai", "camera"),
         ("upnp_manufacturer", "Ubiquiti Networks", "ubiquiti", "other"),
         ("isapi_device_name", "Embedded Net DVR", "hikvision", "recorder"),
+        ("dhcp_hostname", "chuangmi_camera_021a04", "imilab", "camera"),
+        ("dhcp_hostname", "DCS-8000LH", "dlink", "camera"),
+        ("mdns", "D-Link HNAP Service._dhnap._tcp.local", "dlink", "other"),
+        ("ssdp", "uuid:1::urn:schemas-upnp-org:device:DCS-930L:1", "dlink", "camera"),
     ],
 )  # fmt: skip
 def test_what_gives_a_device_away(pack: MatchTables, kind: str, value: str, vendor: str, role: str) -> None:
@@ -239,6 +243,7 @@ def test_what_everybody_shows(pack: MatchTables, kind: str, value: str) -> None:
         (("served_port", "tcp/34567"), [("served_port", "tcp/9530")]),
         (("served_port", "tcp/9000"), [("served_port", "tcp/554")]),
         (("dns_query", "litedev.ezvizlife.com"), [("contacted_port", "tcp/8666")]),
+        (("dns_query", "litedev.hik-connect.com"), [("contacted_port", "tcp/8666")]),
         (("dns_query", "time.ys7.com"), [("contacted_port", "udp/123")]),
         (("dns_query", "pub-cfg.secu100.net"), [("contacted_port", "tcp/8086")]),
         (("rtsp_realm", "device"), [("rtsp_server", "Dahua Rtsp Server")]),
