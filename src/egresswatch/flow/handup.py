@@ -5,8 +5,8 @@ UDP: each of the first ``max_probes`` payloads of a side is tried; a flow whose 
 hands up all its datagrams from then on. TCP: the first payload that matches starts a stream; its
 side's packets go up until the budget is spent, and so do the other side's; a later packet that
 matches again (a second request, a second ClientHello) starts anew with a fresh budget; a TLS side
-ends with its first application data. A payload that came before the start of its stream goes up
-as PENDING, fragments go up as FRAGMENT.
+ends with its first application data. RTP goes up once it is sure (``media``). A payload that came before
+the start of its stream goes up as PENDING, fragments go up as FRAGMENT.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from egresswatch.flow.layout import CLOSED, S_ORIG_B, Tally
+from egresswatch.flow.media import is_media, is_report
 from egresswatch.flow.probe import probe
 from egresswatch.jit import inline, kernel
 from egresswatch.loads import be16, be32, u8
@@ -28,6 +29,7 @@ C_SHED = int(Tally.budget_shed)
 C_UP = int(Tally.handed_up)
 C_PENDING = int(Tally.pending_up)
 P_TLS = int(Parser.TLS)
+P_RTP = int(Parser.RTP)
 _U8 = np.uint64(8)
 _U32 = np.uint64(32)
 _U48 = np.uint64(48)
@@ -98,6 +100,11 @@ def hand_up(
             d, np.int64(pkt["pay"]), np.int64(pkt["pay_cap"]), np.int64(pkt["pay_len"]), proto,
             port_a, port_b, sender, number, patterns, starts, order,
         )
+        if found == P_RTP:
+            at = np.int64(pkt["pay"])
+            cap, size = np.int64(pkt["pay_cap"]), np.int64(pkt["pay_len"])
+            if not (is_report(d, at) or is_media(d, at, cap, size, row, side)):
+                found = np.int64(0)
         if found != 0:
             start = np.int64(1)
             if parser == 0 or proto == 17:

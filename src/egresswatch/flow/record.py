@@ -83,7 +83,7 @@ def export(row: Any, end: Any, tick: Any, out: Any) -> None:
     """Write the open record of ``row`` into ``out`` and open the next one."""
     orig_b = row["state"] & S_ORIG_B != 0
     final = end != END_ACTIVE
-    if final:  # a hole that nobody can fill any more
+    if final and (row["meta"] >> _U8) & _M8 == np.uint64(6):  # a hole that nobody can fill any more
         row["missed_a"] += np.uint64(row["gap_a"])
         row["missed_b"] += np.uint64(row["gap_b"])
         row["gap_a"], row["gap_b"] = 0, 0

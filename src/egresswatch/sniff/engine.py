@@ -27,6 +27,7 @@ R = TypeVar("R")
 # plain names: to look a member up in its class costs more than to compare it
 _MATCH, _NEED_MORE, _NOT_MINE = Verdict.MATCH, Verdict.NEED_MORE, Verdict.NOT_MINE
 _NONE, _FRAGMENT, _TLS = int(Parser.NONE), int(Parser.FRAGMENT), int(Parser.TLS)
+_RTP = int(Parser.RTP)
 _FAILED: Final[Parsed] = (_NOT_MINE, (), 0)
 _FRAGMENTS_LOST: Final = ("refused", "shed", "timeouts")
 _TCP = 6
@@ -133,7 +134,8 @@ class Engine:
         )
         if not wanted and whole.proto == _TCP:
             return self._segment(whole._replace(parser=Parser.PENDING, start=False))
-        return [item for parser in wanted for item in self.feed(whole._replace(parser=parser, start=True))]
+        sure = [parser for parser in wanted if parser != _RTP]  # one packet of media says nothing
+        return [item for parser in sure for item in self.feed(whole._replace(parser=parser, start=True))]
 
     def _datagram(self, m: Message) -> list[Item]:
         parser = m.parser

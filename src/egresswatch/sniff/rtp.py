@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """RTP and RTCP by their own shape, without the signalling that set them up (RFC 3550 §5.1, §6.4).
 
-Nothing in a single RTP packet is sure: rtp is told when packets of one source follow each other, with
-timestamps that move as a clock of media does. A sender report is sure by its length; it counts what its
+Nothing in a single RTP packet is sure: the packet path follows the packets of a source and hands up the one
+that makes it sure (flow.media), which is told here. A sender report is sure by its length; it counts what its
 sender has sent since the beginning, also what was never captured, and is told again when that has doubled.
 State per flow is bounded.
 """
@@ -19,7 +19,6 @@ _REPORT: Final = struct.Struct(">BBHI8xIII")
 _VERSION = 0x80
 _RTCP: Final = range(192, 224)
 """Second bytes that are packet types of RTCP where both share a port (RFC 5761 §4)."""
-_RTCP_AS_MEDIA: Final = range(64, 96)
 _SENDER, _RECEIVER = 200, 201
 _SENDER_INFO, _BLOCK = 28, 24
 _DYNAMIC = 96
@@ -29,43 +28,7 @@ _MEDIA: Final = {
     11: "L16", 12: "QCELP", 13: "CN", 14: "MPA", 15: "G728", 16: "DVI4", 17: "DVI4", 18: "G729", 25: "CelB",
     26: "JPEG", 28: "nv", 31: "H261", 32: "MPV", 33: "MP2T", 34: "H263",
 }  # fmt: skip
-_IN_SEQUENCE, _IN_ONE_FRAME = 3, 6
-"""Packets that must follow each other; more of them while the timestamp stands still."""
-_MOST_STEP, _MOST_LOST = 900_000, 50
-"""Ten seconds of a 90 kHz clock; packets that may be lost between two."""
 _MAX_SOURCES = 8
-
-
-class _Source:
-    """A source of media as far as it was followed."""
-
-    __slots__ = ("count", "first", "moved", "seq", "told", "ts")
-
-    def __init__(self, seq: int, ts: int) -> None:
-        self.told = False
-        self.begin(seq, ts)
-
-    def begin(self, seq: int, ts: int) -> None:
-        """Count from this packet on."""
-        self.first = self.seq = seq
-        self.ts, self.count, self.moved = ts, 1, 0
-
-    def follow(self, seq: int, ts: int) -> None:
-        """One more packet: the next, a late one, or one that does not belong."""
-        step = seq - self.seq & 0xFFFF
-        ahead = (ts - self.ts + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
-        if step == 0 or step > 0xFFFF - _MOST_LOST:
-            return
-        if step > _MOST_LOST or abs(ahead) > _MOST_STEP:
-            self.begin(seq, ts)
-            return
-        self.moved = self.moved or ahead
-        self.seq, self.ts, self.count = seq, ts, self.count + 1
-
-    @property
-    def sure(self) -> bool:
-        """Do so many packets look like one stream of media?"""
-        return self.count >= (_IN_SEQUENCE if self.moved else _IN_ONE_FRAME)
 
 
 class Connection:
@@ -74,7 +37,7 @@ class Connection:
     __slots__ = ("_reports", "_sources")
 
     def __init__(self) -> None:
-        self._sources: dict[tuple[int, int, int], _Source] = {}
+        self._sources: set[tuple[int, int, int]] = set()
         self._reports: dict[tuple[int, int, str], int] = {}
 
     @property
@@ -94,28 +57,17 @@ class Connection:
         return self._control(m) if m.payload[1] in _RTCP else self._media(m)
 
     def _media(self, m: Message) -> tuple[Item, ...] | None:
+        """A packet that the packet path followed until it was sure of its source."""
         if len(m.payload) < _HEADER.size:
             return None
-        flags, kind, seq, ts, ssrc = _HEADER.unpack_from(m.payload)
+        _, kind, seq, _, ssrc = _HEADER.unpack_from(m.payload)
         kind &= 0x7F
-        if ssrc == 0 or kind in _RTCP_AS_MEDIA or not _room(flags, m):
-            return None
         key = (m.side, ssrc, kind)
-        source = self._sources.get(key)
-        if source is None:
-            if len(self._sources) >= _MAX_SOURCES:
-                del self._sources[next(iter(self._sources))]
-            self._sources[key] = _Source(seq, ts)
-            return None
-        source.follow(seq, ts)
-        if not source.sure:
-            return None
-        if source.told:
+        if key in self._sources or len(self._sources) >= _MAX_SOURCES:
             return ()
-        source.told = True
+        self._sources.add(key)
         name = _MEDIA.get(kind) or f"{'dynamic' if kind >= _DYNAMIC else 'type'} {kind}"
-        detail = f"ssrc 0x{ssrc:08x}, {source.count} packets in sequence from {source.first}"
-        return (Item("rtp", name, detail, (ssrc, kind)),)
+        return (Item("rtp", name, f"ssrc 0x{ssrc:08x}, packets in sequence up to {seq}", (ssrc, kind)),)
 
     def _control(self, m: Message) -> tuple[Item, ...] | None:
         found = _report(m)
@@ -131,18 +83,6 @@ class Connection:
         self._reports[key] = octets
         sent = f", {packets} packets and {octets} octets sent" if name == "sender report" else ""
         return (Item("rtcp", name, f"ssrc 0x{ssrc:08x}{sent}", (ssrc, packets, octets)),)
-
-
-def _room(flags: int, m: Message) -> bool:
-    """Do the sources and the extension that the header announces leave room for media?"""
-    at = _HEADER.size + 4 * (flags & 0x0F)
-    if flags & 0x10:
-        if at + 4 > len(m.payload):
-            return False
-        at += 4 + 4 * int.from_bytes(m.payload[at + 2 : at + 4], "big")
-    if flags & 0x20 and len(m.payload) == m.length:
-        at += m.payload[-1]
-    return at <= m.length
 
 
 def _report(m: Message) -> tuple[str, int, int, int] | None:
