@@ -21,6 +21,8 @@ VIDEO_ROLES = ("camera", "recorder", "vms")
 """Roles that make a host a video device."""
 
 
+BEHIND_POINTS = 25
+"""A host reached through a camera maker's MAC: a camera behind a recorder, or the recorder itself."""
 AMBIGUOUS = frozenset(("platform", "p2p", *ASKED_KINDS, "contacted_port"))
 """Kinds of marks that a camera gives, and its owner's phone as well."""
 
@@ -65,6 +67,8 @@ class Asset:
     """``mac d4:b7:61:6f:c4:99`` or ``address 10.20.0.13``: what tells it from others."""
     asset_id: str = ""
     monitored: bool = False
+    bystander: str = ""
+    """Not monitored, but of the census: ``client`` of video devices, or ``maybe`` one; else empty."""
     name: str = ""
     """Its name in the inventory."""
     macs: tuple[int, ...] = ()

@@ -4,7 +4,8 @@
 Gets rows in the shape of cameras.json and the inventory's entries; gives plain values for a screen, JSON
 or CSV. A row and an entry are the same device when they have the same MAC; by address only where one of
 them has no MAC, by name where the register took its names from this inventory. Absence from the register
-is not absence from the site: a mirror shows what passes it, which the words say.
+is not absence from the site: a mirror shows what passes it, which the words say. Hosts that only may be
+video devices are never unknown ones, but they are seen when they are listed.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def compare(
         "inventory": file,
         "listed": len(inventory.entries),
         "seen": len(pairs),
-        "unknown": [_unknown(row, inventory) for row in seen if id(row) not in taken],
+        "unknown": [
+            _unknown(row, inventory) for row in seen if id(row) not in taken and row.get("monitored", True)
+        ],
         "missing": [_missing(entry) for entry in inventory.entries if entry.place not in pairs],
         "different": different,
     }

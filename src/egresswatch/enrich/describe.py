@@ -24,6 +24,7 @@ def describe(asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str
     zones = [zone for ip in asset.ips if (zone := site.zone_of(ip, asset.vlan)) is not None]
     listed = entry is not None and entry.role != "client"
     asset.monitored = any(zone.monitored for zone in zones) if zones else listed or found.video
+    asset.bystander = "" if asset.monitored or zones else found.bystander
     zone_role = next((zone.role for zone in zones if zone.monitored and zone.role in WATCHED_ROLES), "")
     asset.role = (
         (entry.role if entry else "") or found.role or zone_role or ("camera" if found.video else "other")

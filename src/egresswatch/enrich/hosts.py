@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from egresswatch.enrich.asset import GROUP_BIT, Asset, Mark, Tables, mac_text
+from egresswatch.enrich.asset import BEHIND_POINTS, GROUP_BIT, Asset, Mark, Tables, mac_text
 from egresswatch.enrich.ids import Ids
-from egresswatch.enrich.marks import BEHIND_POINTS, oui_mark
+from egresswatch.enrich.marks import oui_mark
 
 UNSPECIFIED = ("0.0.0.0", "::")
 """A sender that has no address yet, or a caller that knows the MAC alone."""

@@ -10,6 +10,8 @@ Pure functions over marks: the same marks in any order give the same answer. Rul
   but never for high confidence; a locally administered MAC, as phones have, lowers it further.
 - Marks *against* (a phone, a desktop browser) outweigh ambiguous marks at once, and plain ones when
   they are stronger. Such a host is a client that is not monitored, and its row says why.
+- A client of video devices, and an embedded device of a company that sells video devices among other
+  things, are not video devices, but a census shows them: as bystanders.
 - Makers of one house (a brand, its owner, who makes what it sells) vote together, each kind of mark once;
   a house that something plain speaks for comes before one that only ambiguous marks speak for. Within
   the house the brand is whose camera it is, when something plain says so: a label is stuck on what
@@ -47,6 +49,8 @@ class Identity(NamedTuple):
     hostname: str
     confidence: str
     conflicts: tuple[str, ...]
+    bystander: str = ""
+    """Not taken for a video device, but of the census: ``client`` of video devices, or ``maybe`` one."""
 
 
 def identify(marks: Iterable[Mark], vendors: Mapping[str, Vendor], *, local_mac: bool = False) -> Identity:
@@ -65,7 +69,8 @@ def identify(marks: Iterable[Mark], vendors: Mapping[str, Vendor], *, local_mac:
     video = total >= ENOUGH and sure >= against
     weight = total if video else against
     vendor = _vendor(marks, vendors)
-    conflicts = _conflicts(marks, vendor, vendors, client=against > 0 and sure + unsure >= ENOUGH)
+    client = against > 0 and sure + unsure >= ENOUGH
+    conflicts = _conflicts(marks, vendor, vendors, client=client)
     return Identity(
         video,
         _role(marks, video=video) or ("client" if against and not video else ""),
@@ -75,7 +80,14 @@ def identify(marks: Iterable[Mark], vendors: Mapping[str, Vendor], *, local_mac:
         next((mark.hostname for mark in reversed(marks) if mark.hostname), ""),
         "high" if weight >= _HIGH else "medium" if weight >= _MEDIUM else "low",
         conflicts,
+        "" if video else "client" if client else "maybe" if not against and _maybe(marks, vendors) else "",
     )
+
+
+def _maybe(marks: list[Mark], vendors: Mapping[str, Vendor]) -> bool:
+    """An embedded device whose MAC prefix is of a company that sells video devices among others."""
+    makers = (vendors.get(mark.vendor) for mark in marks if mark.kind == "oui" and not mark.points)
+    return any(mark.kind == "embedded" for mark in marks) and any(maker and maker.sells for maker in makers)
 
 
 def related(one: str, other: str, vendors: Mapping[str, Vendor]) -> bool:

@@ -12,15 +12,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from egresswatch.enrich.asset import VIDEO_ROLES, Mark
+from egresswatch.enrich.asset import BEHIND_POINTS, VIDEO_ROLES, Mark
 from egresswatch.rules.makers import ASKED_KINDS, FINGERPRINT_KINDS, Fingerprint, Oui, Vendor
 
 _BY_CONFIDENCE = {"high": 60, "medium": 40, "low": 25}
 _OUI_POINTS = {"camera": 60, "mostly": 40}
 _OUI_VENDOR = {"camera": 5, "mostly": 4}
 _OUI_WORDS = {"camera": "which makes cameras", "mostly": "which makes mostly cameras"}
-BEHIND_POINTS = 25
-"""A host reached through a camera maker's MAC: a camera behind a recorder, or the recorder itself."""
 _KIND_WORDS = {
     "dhcp_hostname": "DHCP host name", "dhcp_vendor_class": "DHCP vendor class", "http_server": "HTTP server",
     "http_user_agent": "HTTP user agent", "http_realm": "HTTP realm", "http_path": "HTTP path",
@@ -50,6 +48,8 @@ _GB_ROLES = dict.fromkeys(("camera", "ipc"), "camera") | dict.fromkeys(
     ("dvr", "nvr", "hvr", "hybrid recorder", "video server", "encoder"), "recorder"
 ) | dict.fromkeys(("platform", "media server", "management server"), "vms")  # fmt: skip
 _EVENTS = ("isapi-event", "onvif-event", "plate", "face")
+_EMBEDDED = "udhcp"
+"""BusyBox, by its DHCP vendor class."""
 _ONVIF_POINTS = 50
 _ONVIF = "onvif://www.onvif.org/"
 _SHOWN, _MODEL = 80, 64
@@ -185,6 +185,12 @@ def _hostname(said: Said) -> Mark | None:
     return Mark("hostname", text, 40 if roles else 0, role=min(roles, default=""), hostname=value)
 
 
+def _embedded(said: Said) -> Mark | None:
+    if not said.value.lower().startswith(_EMBEDDED):
+        return None
+    return Mark("embedded", f'asks for its address as embedded devices do ("{_clean(said.value)}")')
+
+
 def _discovery(said: Said) -> Mark | None:
     """The answer to the search of a maker's tool: model, or host name, and what else it says."""
     if said.detail.startswith("search"):
@@ -241,8 +247,9 @@ _FIELDS = {
 }  # fmt: skip
 _READERS: dict[str, Callable[[Said], Mark | None]] = {
     "p2p": _protocol, "rtsp_server": _rtsp_server, "rtsp_realm": _rtsp_server, "rtsp_request": _rtsp_client,
-    "onvif_scope": _onvif_scope, "dhcp_hostname": _hostname, "sadp": _discovery, "dhdiscover": _discovery,
-    "xmdiscover": _discovery, "http_push": _event, "gb28181": _gb28181, "lldp": _field, "cdp": _field,
+    "onvif_scope": _onvif_scope, "dhcp_hostname": _hostname, "dhcp_vendor_class": _embedded,
+    "sadp": _discovery, "dhdiscover": _discovery, "xmdiscover": _discovery, "http_push": _event,
+    "gb28181": _gb28181, "lldp": _field, "cdp": _field,
     **dict.fromkeys((kind for kind in _FIELDS if "_" in kind), _field),
 }  # fmt: skip
 """What a kind of sighting says by itself, without a fingerprint."""

@@ -115,7 +115,7 @@ class Register:
         return self._hosts.asset(addr, mac)
 
     def rows(self) -> list[dict[str, Any]]:
-        """cameras.json: all monitored hosts, and what the inventory lists but nobody saw."""
+        """cameras.json: all monitored hosts, bystanders, and what the inventory lists but nobody saw."""
         return asset_rows(self._hosts.all(), self._inventory, self._site.name, self._tables.vendors)
 
     def monitored(self) -> list[Asset]:

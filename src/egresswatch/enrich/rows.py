@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""cameras.json: one row a monitored host, sorted by id; what is not known is null.
+"""cameras.json: one row a monitored host or bystander, sorted by id; what is not known is null.
 
 Owns the row's columns and the comparison of hosts with each other; changes no asset. Hosts that the
 inventory lists and nobody saw have a row too, which says so.
@@ -18,17 +18,22 @@ from egresswatch.rules.makers import Vendor, chain
 
 SILENT = "known by what it says on the link only (ARP, neighbour discovery, LLDP): sent no IP packet"
 
+_BYSTANDERS = {
+    "maybe": "may be a video device: its maker sells some, and nothing else tells; not monitored",
+    "client": "uses video devices; not monitored",
+}
+
 
 def asset_rows(
     assets: Iterable[Asset], inventory: Inventory, site: str, vendors: Mapping[str, Vendor]
 ) -> list[dict[str, Any]]:
-    """All monitored hosts, and the inventory's rows that no host was found for."""
+    """All monitored hosts and bystanders, and the inventory's rows that no host was found for."""
     assets = list(assets)
     users: dict[str, list[Asset]] = {}
     for asset in assets:
         for ip in asset.ips:
             users.setdefault(ip, []).append(asset)
-    rows = [_row(asset, users, vendors) for asset in assets if asset.monitored]
+    rows = [_row(asset, users, vendors) for asset in assets if asset.monitored or asset.bystander]
     seen = {asset.inventory for asset in assets}
     taken = {row["asset_id"] for row in rows}
     for entry in inventory.entries:
@@ -95,8 +100,9 @@ def _row(asset: Asset, users: Mapping[str, list[Asset]], vendors: Mapping[str, V
         "firmware": asset.firmware or None,
         "hostname": asset.hostname or None,
         "confidence": asset.confidence,
-        "evidence": [*told_evidence(asset, vendors), *([] if asset.sends else [SILENT])],
+        "evidence": [*told_evidence(asset, vendors), *_remarks(asset)],
         "conflicts": [*asset.conflicts, *shared],
+        "monitored": asset.monitored,
         "maker": maker_row(asset.vendor, asset.brand, vendors),
         "made_by": made_by_rows(asset.vendor, [mark.vendor for _, mark in asset.marks.values()], vendors),
         "site": asset.site or None,
@@ -106,6 +112,11 @@ def _row(asset: Asset, users: Mapping[str, list[Asset]], vendors: Mapping[str, V
         "unnamed_flows": unnamed,
         "blind_name_share": round(unnamed / outside, 3) if outside else None,
     }
+
+
+def _remarks(asset: Asset) -> list[str]:
+    found = [_BYSTANDERS[asset.bystander]] if asset.bystander else []
+    return found if asset.sends else [*found, SILENT]
 
 
 def _unseen(entry: Entry, site: str, vendors: Mapping[str, Vendor]) -> dict[str, Any]:
@@ -125,6 +136,7 @@ def _unseen(entry: Entry, site: str, vendors: Mapping[str, Vendor]) -> dict[str,
         "confidence": "high",
         "evidence": [f"listed in {entry.place}", "not seen sending anything"],
         "conflicts": [],
+        "monitored": True,
         "maker": maker_row(vendor, entry.vendor, vendors),
         "made_by": made_by_rows(vendor, (), vendors),
         "site": entry.site or site or None,

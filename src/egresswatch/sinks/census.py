@@ -21,9 +21,9 @@ UNKNOWN = {
     "vlan": "no VLAN tag", "role": "role unknown",
 }  # fmt: skip
 _COLUMNS = (
-    "asset_id", "name", "site", "vlan", "mac", "ips", "role", "vendor", "brand", "parent", "jurisdiction",
-    "made_by", "lists", "model", "firmware", "hostname", "confidence", "first_seen", "last_seen",
-    "outside_flows", "unnamed_flows", "blind_name_share", "evidence", "conflicts",
+    "asset_id", "name", "monitored", "site", "vlan", "mac", "ips", "role", "vendor", "brand", "parent",
+    "jurisdiction", "made_by", "lists", "model", "firmware", "hostname", "confidence", "first_seen",
+    "last_seen", "outside_flows", "unnamed_flows", "blind_name_share", "evidence", "conflicts",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet reads as the beginning of a formula (OWASP, CSV injection)."""
@@ -42,6 +42,11 @@ class Tally(NamedTuple):
 def seen(row: Row) -> bool:
     """Was it on the wire? A row may stand for a line of the inventory that nobody saw."""
     return row.get("first_seen", "") is not None
+
+
+def counted(row: Row) -> bool:
+    """Is it a video device that was seen? The census also shows clients and what only may be one."""
+    return seen(row) and bool(row.get("monitored", True))
 
 
 def of_group(row: Row, by: str) -> str:
@@ -63,10 +68,10 @@ def listings(row: Row) -> tuple[str, ...]:
 
 
 def tallies(rows: Iterable[Row], by: str) -> list[Tally]:
-    """Devices that were seen, by group; the largest first, what is unknown last."""
+    """Video devices that were seen, by group; the largest first, what is unknown last."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if seen(row):
+        if counted(row):
             groups.setdefault(of_group(row, by), []).append(row)
     found = [
         Tally(
@@ -134,6 +139,8 @@ def _written(columns: Sequence[str], lines: Iterable[Iterable[Any]]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int | float):
         return str(value)
     text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from egresswatch.sinks.census import UNKNOWN, listings, of_group, seen, tallies
+from egresswatch.sinks.census import UNKNOWN, counted, listings, of_group, seen, tallies
 from egresswatch.sinks.layout import Column, cells, joined, widths
 from egresswatch.sinks.screen import Screen
 from egresswatch.sinks.words import percent, plural
@@ -33,6 +33,7 @@ _LIST_LINES = 6
 def render(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Print the register: counts, then the devices."""
     screen = Screen(console)
+    rows = sorted(rows, key=lambda row: not row.get("monitored", True))
     if not rows:
         screen.paragraph("No video device was recognised.", " ")
         return
@@ -40,7 +41,7 @@ def render(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     screen.gap()
     if not _table(screen, rows):
         for row in rows:
-            screen.line((" ● ", ""), (_text(row, "asset_id"), "bold"), (f"  {_addresses(row)}", ""))
+            screen.line((_bullet(row), ""), (_text(row, "asset_id"), "bold"), (f"  {_addresses(row)}", ""))
             facts = (_what(row), _text(row, "role"), _text(row, "mac"), _vlan(row), _sure(row))
             screen.paragraph(" · ".join(filter(None, facts)), "   ")
             _evidence(screen, row)
@@ -106,12 +107,15 @@ def render_comparison(comparison: Mapping[str, Any], console: Console) -> None:
 
 
 def _headline(rows: Sequence[Mapping[str, Any]]) -> str:
-    here = [row for row in rows if seen(row)]
+    here = [row for row in rows if counted(row)]
     roles = Counter(of_group(row, "role") for row in here)
     roles.pop(UNKNOWN["role"], None)
     parts = [plural(number, *_role_words(role)) for role, number in sorted(roles.items())]
     told = f"{plural(len(here), 'video device')} seen" + (f": {', '.join(parts)}." if parts else ".")
-    unseen = len(rows) - len(here)
+    beside = Counter(row.get("role") == "client" for row in rows if seen(row) and not counted(row))
+    told += f" {plural(beside[False], 'host')} that may be one." if beside[False] else ""
+    told += f" {plural(beside[True], 'client')} of theirs." if beside[True] else ""
+    unseen = sum(not seen(row) for row in rows)
     return told + (f" {unseen} listed but not seen." if unseen else "")
 
 
@@ -129,7 +133,7 @@ def _summary(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
         if rest := found[_MOST_GROUPS:]:
             parts.append(f"{len(rest)} more {sum(each.devices for each in rest)}")
         screen.paragraph(f"{title}: {joined(parts, ', ')}", " ", "   ")
-    lists = Counter(name for row in rows if seen(row) for name in listings(row))
+    lists = Counter(name for row in rows if counted(row) for name in listings(row))
     if lists:
         screen.paragraph("On public lists, by maker, owner or who made it:", " ")
         for name, number in sorted(lists.items(), key=lambda item: (-item[1], item[0]))[:_LIST_LINES]:
@@ -158,7 +162,7 @@ def _table(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> bool:
         screen.line(("   " + "".join(header), "dim"))
     for row, line in zip(rows, lines, strict=True):
         for number, (first, *rest) in enumerate(cells(line, column_widths)):
-            screen.line((" ● " if number == 0 else "   ", ""), (first, "bold"), ("".join(rest), ""))
+            screen.line((_bullet(row) if number == 0 else "   ", ""), (first, "bold"), ("".join(rest), ""))
         _evidence(screen, row)
     return True
 
@@ -181,6 +185,11 @@ def _evidence(screen: Screen, row: Mapping[str, Any]) -> None:
         screen.paragraph(text, "     ", "       ", style="dim")
     for line in row.get("conflicts") or ():
         screen.paragraph(f"but: {line}", "     ", "       ", style="yellow")
+
+
+def _bullet(row: Mapping[str, Any]) -> str:
+    """Full: a video device that was seen; empty: listed only, a client, or perhaps one."""
+    return " ● " if counted(row) else " ○ "
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:

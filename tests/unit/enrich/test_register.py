@@ -273,15 +273,15 @@ def test_rows_have_the_contracts_columns_and_order(make):
     rows = register.rows()
     assert list(rows[0]) == [
         "asset_id", "name", "mac", "ips", "vlan", "role", "vendor", "brand", "model", "firmware", "hostname",
-        "confidence", "evidence", "conflicts", "maker", "made_by", "site", "first_seen", "last_seen",
-        "outside_flows", "unnamed_flows", "blind_name_share",
+        "confidence", "evidence", "conflicts", "monitored", "maker", "made_by", "site",
+        "first_seen", "last_seen", "outside_flows", "unnamed_flows", "blind_name_share",
     ]  # fmt: skip
     assert rows[0] == {
         "asset_id": f"hikvision-{hex6('44:19:b6:00:00:01')}", "name": None, "mac": "44:19:b6:00:00:01",
         "ips": ["10.20.0.13"], "vlan": 20, "role": "camera", "vendor": "hikvision", "brand": "Hikvision",
         "model": None, "firmware": None, "hostname": None, "confidence": "high",
         "evidence": ["MAC prefix of Hangzhou Hikvision, which makes cameras (says: maker, video device)"],
-        "conflicts": [],
+        "conflicts": [], "monitored": True,
         "maker": {"id": "hikvision", "name": "Hikvision", "parent": None, "jurisdiction": "CN", "lists": []},
         "made_by": [], "site": None,
         "first_seen": "2023-11-14T22:13:20.000000000Z", "last_seen": "2023-11-14T22:13:20.000000000Z",
