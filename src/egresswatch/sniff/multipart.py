@@ -55,7 +55,7 @@ class Parts:
             taken, found, more = self._step(data, at, final=final)
             items += found
             at += taken
-            if not more:
+            if not more or self._told + len(items) >= MAX_ITEMS:
                 break
         self.begun = self.begun or at > 0
         self._told += len(items)

@@ -51,4 +51,3 @@ class Reader:
             self._over = True
             return Verdict.MATCH, (), len(buf)
         return Verdict.NEED_MORE, (), 0
-

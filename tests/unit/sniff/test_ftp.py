@@ -16,7 +16,8 @@ Build = Callable[..., Message]
 Read = Callable[..., list[Item]]
 
 SESSION = (
-    b"USER camera7\r\nPASS geheim\r\nTYPE I\r\nCWD /upload/front door\r\nPASV\r\nSTOR 20260101_AB123CD.jpg\r\n"
+    b"USER camera7\r\nPASS geheim\r\nTYPE I\r\nCWD /upload/front door\r\nPASV\r\n"
+    b"STOR 20260101_AB123CD.jpg\r\n"
     b"STOR 2.jpg\r\nSTOR clip.MP4\r\nQUIT\r\n"
 )
 
@@ -67,7 +68,9 @@ def test_tls_is_left_to_the_engine(segment: Build) -> None:
     assert reader(b"\x16\x03\x01\x02\x00\x01\n", segment(b""))[0] is Verdict.NOT_MINE
 
 
-@pytest.mark.parametrize("wire", [b"hello world\r\n", b"XYZW a\r\n", b"GET / HTTP/1.1\r\n", b"\0\0\r\n", b"x" * 1100])
+@pytest.mark.parametrize(
+    "wire", [b"hello world\r\n", b"XYZW a\r\n", b"GET / HTTP/1.1\r\n", b"\0\0\r\n", b"x" * 1100]
+)
 def test_other_traffic_is_not_ftp(segment: Build, wire: bytes) -> None:
     """Unknown verbs at the beginning, lines without end."""
     assert ftp.Reader()(wire, segment(wire))[0] is Verdict.NOT_MINE
@@ -84,7 +87,11 @@ def test_a_cut_line_does_not_wait(segment: Build) -> None:
     assert ftp.Reader()(b"STOR a", segment(b"STOR a", length=20))[0] is Verdict.NOT_MINE
 
 
-@given(st.lists(st.sampled_from([b"220", b"-", b" ", b"\r\n", b"\n", b"USER", b"STOR a.b", b"\xff", b"\0", b"AUTH"])))
+@given(
+    st.lists(
+        st.sampled_from([b"220", b"-", b" ", b"\r\n", b"\n", b"USER", b"STOR a.b", b"\xff", b"\0", b"AUTH"])
+    )
+)
 def test_no_bytes_raise(read: Read, parts: list[bytes]) -> None:
     """Any lines; what is told is short."""
     for item in read(ftp.Reader(), b"".join(parts)):

@@ -18,7 +18,8 @@ BODY = (
     b"<DeviceID>31011500991320123456</DeviceID>\r\n<Status>OK</Status>\r\n</Notify>\r\n"
 )
 MESSAGE = (
-    b"MESSAGE sip:31010000002000000001@3101000000 SIP/2.0\r\nFrom: <sip:31011500991180000007@3101150099>;tag=1\r\n"
+    b"MESSAGE sip:31010000002000000001@3101000000 SIP/2.0\r\n"
+    b"From: <sip:31011500991180000007@3101150099>;tag=1\r\n"
     b"To: <sip:31010000002000000001@3101000000>\r\nContent-Type: Application/MANSCDP+xml\r\n"
     b"Content-Length: %d\r\n\r\n" % len(BODY)
 ) + BODY
@@ -78,7 +79,8 @@ def test_a_command_is_a_word(datagram: Build) -> None:
 def test_ordinary_telephones_are_not_gb28181(datagram: Build) -> None:
     """Digits in a tag or a display name are no identifier."""
     wire = (
-        b'MESSAGE sip:bob@h SIP/2.0\r\nFrom: "31011500991320123456" <sip:alice@h>;tag=31011500991320123456\r\n'
+        b"MESSAGE sip:bob@h SIP/2.0\r\n"
+        b'From: "31011500991320123456" <sip:alice@h>;tag=31011500991320123456\r\n'
         b"To: <sip:bob@h>\r\n\r\n"
     )
     assert sip.parse(datagram(wire)) == ()

@@ -79,7 +79,9 @@ def test_other_traffic_is_not_nfs(datagram: Build, segment: Build, wire: bytes) 
 def test_a_path_longer_than_the_call_is_what_is_there(datagram: Build) -> None:
     """And an absurd one is nothing."""
     assert nfs.parse(datagram(call(100005, 3, 1, words(500) + b"/a"))) == (Item("nfs", "mount v3", "MNT /a"),)
-    assert nfs.parse(datagram(call(100005, 3, 1, words(1 << 31) + b"/a"))) == (Item("nfs", "mount v3", "MNT"),)
+    assert nfs.parse(datagram(call(100005, 3, 1, words(1 << 31) + b"/a"))) == (
+        Item("nfs", "mount v3", "MNT"),
+    )
 
 
 @given(st.binary(max_size=200), st.booleans())

@@ -32,7 +32,9 @@ def fields(**values: bytes) -> bytes:
     return b"\x03" + named + b"\0\0\x09"
 
 
-def message(body: bytes, kind: int = 20, chunk: int = 128, stream: bytes = b"\x03", continued: bytes = b"\xc3") -> bytes:
+def message(
+    body: bytes, kind: int = 20, chunk: int = 128, stream: bytes = b"\x03", continued: bytes = b"\xc3"
+) -> bytes:
     head = stream + bytes(3) + len(body).to_bytes(3, "big") + bytes([kind]) + bytes(4)
     cuts = [body[at : at + chunk] for at in range(0, len(body), chunk)]
     return head + continued.join(cuts)

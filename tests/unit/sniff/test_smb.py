@@ -43,7 +43,11 @@ def andx_tree(path: bytes, password: bytes = b"\0", pad: bytes = b"") -> bytes:
 
 def test_a_share_of_smb_2(whole_or_not: Read) -> None:
     """The name, and the server as the client calls it."""
-    wire = frame(two(0, bytes(36))) + frame(two(3, tree("\\\\nas.example\\überwachung"))) + frame(two(9, bytes(99)))
+    wire = (
+        frame(two(0, bytes(36)))
+        + frame(two(3, tree("\\\\nas.example\\überwachung")))
+        + frame(two(9, bytes(99)))
+    )
     assert whole_or_not(smb.Reader, wire) == [Item("smb_share", "überwachung", "SMB 2, server nas.example")]
 
 
@@ -85,7 +89,13 @@ def test_big_frames_are_stepped_over(whole_or_not: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    "wire", [b"GET / HTTP/1.1\r\n", frame(b"SMB2" + bytes(60)), b"\x81\x7f\xff\xff" + bytes(60), b"\x16\x03\x01" + bytes(9)]
+    "wire",
+    [
+        b"GET / HTTP/1.1\r\n",
+        frame(b"SMB2" + bytes(60)),
+        b"\x81\x7f\xff\xff" + bytes(60),
+        b"\x16\x03\x01" + bytes(9),
+    ],
 )
 def test_other_traffic_is_not_smb(segment: Build, wire: bytes) -> None:
     """Another magic, a session request that is none."""

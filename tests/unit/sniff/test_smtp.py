@@ -16,11 +16,16 @@ Build = Callable[..., Message]
 Read = Callable[..., list[Item]]
 
 ALARM = (
-    b"EHLO ipcamera\r\nAUTH LOGIN\r\nYWRtaW4=\r\nZ2VoZWlt\r\nMAIL FROM:<front.door@cam.example.com> SIZE=9\r\n"
-    b"RCPT TO: <Owner@Mail.Example.net>\r\nDATA\r\nFrom: front.door@cam.example.com\r\nSubject: Motion at gate\r\n"
-    b"X-Mailer: CamMail 1.0\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\n"
-    b"Content-Type: text/plain; charset=utf-8\r\n\r\nSomebody was seen\r\n--b1\r\nContent-Type: image/jpeg;\r\n"
-    b" name=\"AB123CD_gate.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n/9j/4AAQSkZJRg==\r\n--b1--\r\n.\r\nQUIT\r\n"
+    b"EHLO ipcamera\r\nAUTH LOGIN\r\nYWRtaW4=\r\nZ2VoZWlt\r\n"
+    b"MAIL FROM:<front.door@cam.example.com> SIZE=9\r\n"
+    b"RCPT TO: <Owner@Mail.Example.net>\r\nDATA\r\nFrom: front.door@cam.example.com\r\n"
+    b"Subject: Motion at gate\r\n"
+    b"X-Mailer: CamMail 1.0\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/mixed; boundary="b1"\r\n\r\n--b1\r\n'
+    b"Content-Type: text/plain; charset=utf-8\r\n\r\nSomebody was seen\r\n--b1\r\n"
+    b"Content-Type: image/jpeg;\r\n"
+    b' name="AB123CD_gate.jpg"\r\nContent-Transfer-Encoding: base64\r\n\r\n/9j/4AAQSkZJRg==\r\n'
+    b"--b1--\r\n.\r\nQUIT\r\n"
 )
 
 
@@ -48,7 +53,7 @@ def test_an_alarm_mail_tells_domains_and_kinds(whole_or_not: Read) -> None:
         (b"Content-Type: image/png\r\nContent-Disposition: attachment; filename=a.png\r\n\r\n",
          Item("smtp_attachment", "image/png", "png")),
         (b"Content-Type: video/mp4\r\n\r\n", Item("smtp_attachment", "video/mp4", "")),
-        (b"content-type: application/octet-stream; name=\"x.H264\"\r\n\r\n",
+        (b'content-type: application/octet-stream; name="x.H264"\r\n\r\n',
          Item("smtp_attachment", "application/octet-stream", "h264")),
         (b"Content-Type: text/plain; name=log.txt\r\n\r\n", Item("smtp_attachment", "text/plain", "txt")),
     ],
@@ -98,7 +103,8 @@ def test_what_is_told_is_bounded(read: Read) -> None:
 @given(
     st.lists(
         st.sampled_from([
-            b"220 x", b"DATA", b"MAIL FROM:", b"<a@b>", b"\r\n", b".", b"Content-Type: a/b", b"; name=", b'"', b"\n ",
+            b"220 x", b"DATA", b"MAIL FROM:", b"<a@b>", b"\r\n", b".", b"Content-Type: a/b", b"; name=",
+            b'"', b"\n ",
             b"AUTH", b"\xff\x16", b"@",
         ])
     )

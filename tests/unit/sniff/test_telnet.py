@@ -56,7 +56,9 @@ def test_questions(read: Read, prompt: bytes) -> None:
     assert len(read(telnet.Reader(), OPTIONS + prompt, sport=23)) == 1
 
 
-@given(st.lists(st.sampled_from([b"\xff", b"\xfa", b"\xf0", b"\xfb\x01", b"login:", b"\0", b"a\r\n", b"\x1b["])))
+@given(
+    st.lists(st.sampled_from([b"\xff", b"\xfa", b"\xf0", b"\xfb\x01", b"login:", b"\0", b"a\r\n", b"\x1b["]))
+)
 def test_no_bytes_raise(read: Read, parts: list[bytes]) -> None:
     """Any options, whole or not; told once at most."""
     assert len(read(telnet.Reader(), *parts, sport=23)) <= 1
