@@ -110,11 +110,12 @@ def _frozen(table: Mapping[K, Iterable[V]]) -> Mapping[K, tuple[V, ...]]:
 
 
 def _patterns(recognisers: tuple[Rule, ...]) -> Array:
-    """All rows; those that say all come first, as the packet path tells the first that fits."""
+    """All rows. The packet path tells the first that fits: those that say all come before those that are
+    judged, and those that say more before those that say less."""
     blocks = [
-        (not payloads.decided(payload), payloads.rows(payload, RECOGNISER_BASE + index))
-        for index, rule in enumerate(recognisers)
-        for payload in rule.match.payload
+        ((not payloads.decided(way), -payloads.compared_bits(way)), payloads.rows(way, number))
+        for number, rule in enumerate(recognisers, RECOGNISER_BASE)
+        for way in rule.match.payload
     ]
     blocks.sort(key=lambda block: block[0])
     table: Array = np.concatenate([rows for _, rows in blocks]) if blocks else np.zeros(0, PATTERN)

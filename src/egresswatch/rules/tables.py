@@ -124,9 +124,11 @@ class MatchTables:
         if wanted is None:
             return ()
         lowered = value.lower()
-        found = {*wanted.any_value, *wanted.equals.get(lowered, ())}
-        found.update(index for way, text, index in wanted.others if _COMPARE[way](lowered, text))
-        return tuple(sorted(found))
+        found = wanted.any_value + wanted.equals.get(lowered, ())
+        for way, text, index in wanted.others:
+            if _COMPARE[way](lowered, text):
+                found += (index,)
+        return found if len(found) < 2 else tuple(sorted(set(found)))
 
     def oui(self, mac: int) -> Oui | None:
         """Who registered this MAC; None when nobody known or a locally administered or group address."""

@@ -33,7 +33,7 @@ def test_recognisers_are_numbered_by_rule_id(load: Load, yamls: SimpleNamespace)
         )
     )
     assert tables.patterns.dtype == PATTERN
-    assert tables.patterns["parser"].tolist() == [RECOGNISER_BASE, RECOGNISER_BASE, RECOGNISER_BASE + 1]
+    assert tables.patterns["parser"].tolist() == [RECOGNISER_BASE, RECOGNISER_BASE + 1, RECOGNISER_BASE]
     assert [tables.recogniser(index).protocol for index in (0, 1)] == ["two", "five"]
 
 

@@ -54,6 +54,15 @@ def test_rows_that_say_all_are_tried_first(tables: MatchTables) -> None:
     assert [tables.recogniser(n).match.payload[0].repeat for n in numbers] == [1, 1, 1, 3]
 
 
+def test_rows_that_say_more_come_first(load: Load, yamls: SimpleNamespace) -> None:
+    """A dialect before the language, whatever their ids."""
+    short = "payload:\n- proto: udp\n  bytes: [{at: 0, hex: a1a2}]"
+    tables = load(
+        yamls.rules(yamls.rule(1, match=short, protocol="short"), yamls.rule(2, match=EXACT, protocol="long"))
+    )
+    assert (tables.patterns["parser"] - RECOGNISER_BASE).tolist() == [1, 0]
+
+
 def test_a_sure_row_of_a_later_rule_comes_first(load: Load, yamls: SimpleNamespace) -> None:
     """Also when its rule's id comes later."""
     tables = load(
