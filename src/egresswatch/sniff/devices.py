@@ -2,8 +2,8 @@
 """What a device says of itself in XML over HTTP: maker, model, firmware, name.
 
 Read are the description document of UPnP (UDA 2.0 §2.3), ONVIF's GetDeviceInformationResponse (ONVIF Core
-§8.2.1) and ISAPI's DeviceInfo. Gives upnp_*, onvif_* and isapi_* with manufacturer, model, firmware and
-name. Serial numbers, identifiers and addresses are not read.
+§8.2.1), HNAP's GetDeviceSettingsResponse and ISAPI's DeviceInfo. Gives upnp_*, onvif_*, hnap_* and isapi_*
+with manufacturer, model, firmware and name. Serial numbers, identifiers and addresses are not read.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ _FIELDS: dict[bytes, tuple[tuple[str, str], ...]] = {
     b"GetDeviceInformationResponse": (
         ("onvif_manufacturer", "Manufacturer"), ("onvif_model", "Model"),
         ("onvif_firmware", "FirmwareVersion"),
+    ),
+    b"GetDeviceSettingsResponse": (
+        ("hnap_manufacturer", "VendorName"), ("hnap_model", "ModelName"),
+        ("hnap_firmware", "FirmwareVersion"),
     ),
     b"DeviceInfo": (
         ("isapi_device_name", "deviceName"), ("isapi_model", "model"), ("isapi_firmware", "firmwareVersion"),

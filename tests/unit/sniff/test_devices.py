@@ -14,13 +14,20 @@ Read = Callable[..., list[Item]]
 
 UPNP = (
     b'<?xml version="1.0"?><root xmlns="urn:schemas-upnp-org:device-1-0"><device><friendlyName>'
-    b"Front - 192.0.2.4</friendlyName><manufacturer>Maker &amp; Sons</manufacturer><modelName>MC-2</modelName>"
+    b"Front - 192.0.2.4</friendlyName><manufacturer>Maker &amp; Sons</manufacturer>"
+    b"<modelName>MC-2</modelName>"
     b"<modelNumber>2.1</modelNumber><serialNumber>S123456</serialNumber><UDN>uuid:S123456</UDN></device></root>"
 )
 ONVIF = (
     b'<env:Envelope xmlns:env="e"><env:Body><tds:GetDeviceInformationResponse><tds:Manufacturer>Maker'
     b"</tds:Manufacturer><tds:Model>MC-3</tds:Model><tds:FirmwareVersion>V5.4</tds:FirmwareVersion>"
     b"<tds:SerialNumber>S123456</tds:SerialNumber></tds:GetDeviceInformationResponse></env:Body></env:Envelope>"
+)
+HNAP = (
+    b'<soap:Envelope><soap:Body><GetDeviceSettingsResponse xmlns="h"><GetDeviceSettingsResult>OK'
+    b"</GetDeviceSettingsResult><DeviceName>S123456</DeviceName><VendorName>Maker</VendorName>"
+    b"<ModelName>MC-5</ModelName><DeviceMacId>S123456</DeviceMacId><FirmwareVersion>1.02</FirmwareVersion>"
+    b"</GetDeviceSettingsResponse></soap:Body></soap:Envelope>"
 )
 ISAPI = (
     b'<DeviceInfo version="2.0"><deviceName>IP CAMERA</deviceName><deviceID>S123456</deviceID>'
@@ -36,6 +43,7 @@ ISAPI = (
             "upnp_name": "Front - 192.0.2.4",
         }),
         (ONVIF, {"onvif_manufacturer": "Maker", "onvif_model": "MC-3", "onvif_firmware": "V5.4"}),
+        (HNAP, {"hnap_manufacturer": "Maker", "hnap_model": "MC-5", "hnap_firmware": "1.02"}),
         (ISAPI, {"isapi_device_name": "IP CAMERA", "isapi_model": "MC-4", "isapi_firmware": "V5.7.1"}),
     ],
 )  # fmt: skip
