@@ -55,9 +55,17 @@ def dest_class(
 
 
 def primary(rules: Sequence[RuleFacts]) -> RuleFacts | None:
-    """The rule that names the destination: highest class, then the order given (most specific first)."""
+    """The rule that names the destination: highest class, then the order given (most specific first).
+
+    Of several about the same platform the surest speaks: a name read in one place only must not make
+    less of what is known of everything around it.
+    """
     sure = [rule for rule in rules if not port_only(rule)]
-    return min(sure, key=_rank, default=None)
+    best = min(sure, key=_rank, default=None)
+    if best is None or len(sure) == 1:
+        return best
+    same = [rule for rule in sure if _rank(rule) == _rank(best) and rule.platform == best.platform]
+    return min(same, key=lambda rule: _CONFIDENCE.index(rule.confidence))
 
 
 def port_only(rule: RuleFacts) -> bool:
@@ -65,6 +73,7 @@ def port_only(rule: RuleFacts) -> bool:
     return not any(getattr(rule.match, kind, ()) for kind in _SURE)
 
 
+_CONFIDENCE = ("high", "medium", "low")
 _SURE = ("domains", "full_domains", "nets", "payload", "seen")
 
 

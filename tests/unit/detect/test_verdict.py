@@ -103,3 +103,12 @@ def test_without_a_rule_the_perimeter_decides():
 def test_class_and_platform_are_told_for_inside_traffic_too(make):
     """The contract: told in every case."""
     assert dest_class((make.p2p_rule(),), ("pppp",), 17, 32108, False) == ("p2p", "example/p2p")
+
+
+def test_of_one_platform_the_surest_rule_speaks(make):
+    """An exact name read in one place does not make less of a domain that is well known."""
+    exact = make.rule(id="EW-EXA-0009", confidence="low", status="experimental")
+    assert primary((exact, make.rule())).id == "EW-EXA-0001"
+    assert primary((make.rule(id="EW-EXA-0009"), make.rule())).id == "EW-EXA-0009", "as sure, more specific"
+    elsewhere = make.rule(id="EW-EXB-0001", confidence="low", platform="other/cloud")
+    assert primary((elsewhere, make.rule())).id == "EW-EXB-0001", "another platform: the most specific"
