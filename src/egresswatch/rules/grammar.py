@@ -16,7 +16,7 @@ from egresswatch.rules.shape import SEEN_KINDS, SENDERS, Bytes, Length, Number, 
 
 PAYLOAD_FIELDS = (
     "proto", "ports", "sender", "packets", "wire", "decode", "bytes", "numbers", "length", "min_len",
-    "max_len", "every", "repeat",
+    "max_len", "repeat",
 )  # fmt: skip
 BYTES_FIELDS = ("at", "hex", "any", "mask", "text")
 NUMBER_FIELDS = ("form", "at", "min", "max")
@@ -44,7 +44,6 @@ def read_payload(rule: Fields, node: Node) -> Payload | None:
         length=_length(fields),
         min_len=fields.number("min_len", 1, payloads.MAX_LEN, required=False),
         max_len=fields.number("max_len", 1, payloads.MAX_LEN, required=False),
-        every=fields.flag("every"),
         sender=SENDERS.get(fields.choice("sender", tuple(SENDERS), required=False), 0),
         packets=_packets(fields),
         wire=fields.each("wire", lambda item: _bytes(fields, item)),

@@ -184,7 +184,6 @@ def rows(payload: Payload, parser: int) -> Array:
     result["max_len"] = payload.max_len
     result["proto"] = payload.proto
     result["port"] = ports
-    result["every"] = payload.every
     result["sender"] = payload.sender
     result["first"], result["last"] = payload.packets
     result["parser"] = parser

@@ -72,7 +72,6 @@ class Payload:
     length: Length | None = None
     min_len: int = 0
     max_len: int = 0
-    every: bool = False
     sender: int = 0
     """One of ``SENDERS``; 0 = either end."""
     packets: tuple[int, int] = (0, 0)
