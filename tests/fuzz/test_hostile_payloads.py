@@ -18,8 +18,9 @@ from egresswatch.jit import DISABLED
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.notes import Addresses, as_notes, message
 from egresswatch.pipeline.replay import _patterns, networks
-from egresswatch.records import Parser
+from egresswatch.records import RECOGNISER_BASE, Parser
 from egresswatch.rules import load_tables
+from egresswatch.rules.recogniser import Recognisers
 from egresswatch.rules.site import load_site
 from egresswatch.sniff.engine import Engine
 from egresswatch.source import open_replay
@@ -28,6 +29,8 @@ ROUNDS = 10 if DISABLED else 60
 HELLO = b"\x16\x03\x01\xff\xff\x01\xff\xff\xff"
 ENDS = (b"", b"\0", b"\xff" * 9, b"\xc0\x0c", b"\r\n\r\n", HELLO, b"A" * 3000)
 FLOWS = 40
+RULES = load_tables([], True).recognisers
+PARSERS = (*Parser, *range(RECOGNISER_BASE, RECOGNISER_BASE + len(RULES)))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def bend(dice, m, other):
     changed = m._replace(payload=payload, length=len(payload) + dice.choice((0, 0, 0, 1, 1400)))
     if dice.random() < 0.2:
         changed = changed._replace(
-            parser=dice.choice(tuple(Parser)), start=dice.random() < 0.5, flow=dice.randrange(FLOWS),
+            parser=dice.choice(PARSERS), start=dice.random() < 0.5, flow=dice.randrange(FLOWS),
             proto=dice.choice((6, 17)), frag_id=dice.randrange(3), frag_off=dice.choice((0, 8, 16, 65528)),
             frag_more=dice.random() < 0.5, seq=dice.choice((0, 1, m.seq, m.seq ^ 1 << 31, 2**32 - 1)),
         )  # fmt: skip
@@ -115,7 +118,7 @@ def test_no_payload_makes_a_parser_fail(messages, patterns, budget):
             break
         dice = random.Random(number)
         sizes = dice.choice(((65536, 32768), (1, 16), (3, 2000)))
-        engine = Engine(*sizes, patterns)
+        engine = Engine(*sizes, patterns, Recognisers(RULES, sizes[0]))
         begin = dice.randrange(len(messages))
         some = messages[begin : begin + 300] + dice.choices(messages, k=100)
         if dice.random() < 0.3:

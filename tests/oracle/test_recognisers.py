@@ -19,14 +19,14 @@ YI = "a Yi camera: PPPP in clear to its rendezvous servers"
 IMILAB = "an IMILAB (Xiaomi) camera: PPPP in clear"
 TAPO = "a TP-Link Tapo camera beside TP-Link plugs: their LAN protocol"
 EXPLAINED = {
-    "intliot__yi_camera_sample.pcap": {"pppp": YI},
+    "intliot__yi_camera_sample.pcap": {"pppp": YI, "pppp-yi": YI},
     "iotls__amcrest-cam-wired6.pcap": {"dahua-p2p": "an Amcrest (Dahua) camera: DHGET and DHPOST in clear"},
-    "iotls__fp-yi-camera.pcap": {"pppp": YI},
-    "iotls__yi-camera0.pcap": {"pppp": YI},
-    "iotls__yi-camera2.pcap": {"pppp": YI},
-    "iotls__yi-camera5.pcap": {"pppp": YI},
-    "iotls__yi-camera7.pcap": {"pppp": YI},
-    "iotls__yi-camera8.pcap": {"pppp": YI},
+    "iotls__fp-yi-camera.pcap": {"pppp": YI, "pppp-yi": YI},
+    "iotls__yi-camera0.pcap": {"pppp": YI, "pppp-yi": YI},
+    "iotls__yi-camera2.pcap": {"pppp": YI, "pppp-yi": YI},
+    "iotls__yi-camera5.pcap": {"pppp": YI, "pppp-yi": YI},
+    "iotls__yi-camera7.pcap": {"pppp": YI, "pppp-yi": YI},
+    "iotls__yi-camera8.pcap": {"pppp": YI, "pppp-yi": YI},
     "neolink__EncryptionProtocol02_login.pcapng": {"reolink-bc": "a Reolink camera: a Baichuan login"},
     "nku__xiaobai_Y2camera_idle_local.pcap": {"pppp": IMILAB, "miio": "the same camera: miIO to its cloud"},
     "nku__xiaobai_Y2camera_setup.pcap": {"pppp": IMILAB},

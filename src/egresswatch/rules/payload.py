@@ -38,8 +38,6 @@ COMPARISONS = 2
 """Of a PATTERN row, of up to WORD bytes each."""
 MAX_OFFSET = 1024
 MAX_LEN = 65535
-_READ = MAX_OFFSET + 256
-"""Bytes of a payload that conditions can reach, and some for whole blocks."""
 
 Window = tuple[int, bytes, bytes]
 """Offset, value and mask."""
@@ -64,7 +62,7 @@ def holds(
         return False
     if not all(_has(data, condition) for condition in payload.wire):
         return False
-    plain = transforms.apply(payload.decode, data[:_READ]) if payload.decode else data
+    plain = transforms.apply(payload.decode, data[: _reach(payload)]) if payload.decode else data
     if not all(_has(plain, condition) for condition in payload.bytes):
         return False
     for limits in payload.numbers:

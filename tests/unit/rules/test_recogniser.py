@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from egresswatch.records import RECOGNISER_BASE, Message
 from egresswatch.rules import MatchTables
@@ -115,6 +117,15 @@ def test_flows_that_find_no_room_are_counted(tables: MatchTables) -> None:
 def test_another_transport_is_another_protocol(tables: MatchTables) -> None:
     """UDP rules see no TCP, and a pack without judged TCP rules refuses all."""
     assert Recognisers(tables.recognisers).decide(message("b1b201", number=1, proto=6)) == ()
+
+
+@given(st.integers(0, 200), st.sampled_from([6, 17]), st.binary(max_size=80), st.integers(0, 9))
+def test_no_packet_raises(pack: MatchTables, number: int, proto: int, payload: bytes, more: int) -> None:
+    """Any bytes, told for any recogniser, even one that does not exist."""
+    told = message(payload.hex(), number=number, proto=proto)
+    judge = Recognisers(pack.recognisers)
+    for found in judge.decide(told._replace(length=len(payload) + more)):
+        assert found >= 0
 
 
 def test_judge_and_rows_together_are_the_plain_reading(tables: MatchTables) -> None:
