@@ -86,7 +86,7 @@ class AllowList:
 def from_site(site: Site, file: str) -> AllowList:
     """The zones of a site that policy speaks about."""
     notes: list[Note] = []
-    zones = {zone.name: zone for zone in site.zones}
+    zones = {zone.name: effective(zone, site.zones) for zone in site.zones}
     groups = []
     for zone in site.zones:
         subject = zone.name
@@ -101,7 +101,7 @@ def from_site(site: Site, file: str) -> AllowList:
             groups.append(
                 Group(
                     subject,
-                    tuple(map(str, zone.networks)),
+                    zones[subject],
                     tuple(item for item in allowed if item is not None),
                     zone.role,
                 )
@@ -110,15 +110,14 @@ def from_site(site: Site, file: str) -> AllowList:
 
 
 def _allowed(
-    entry: Reach, zone: Zone, zones: dict[str, Zone], file: str, notes: list[Note]
+    entry: Reach, zone: Zone, zones: dict[str, tuple[str, ...]], file: str, notes: list[Note]
 ) -> Allowed | None:
     place = f"{file}:{zone.line} {entry.text()}"
     if entry.kind == "zone":
-        networks = zones[entry.to].networks
-        if not networks:
+        if not zones[entry.to]:
             notes.append(Note(zone.name, entry.text(), NO_NETWORK))
             return None
-        peer = Peer("network", tuple(map(str, networks)))
+        peer = Peer("network", zones[entry.to])
     elif entry.kind == "network":
         peer = Peer("network", (str(entry.network),))
     elif entry.kind == "outside":
@@ -127,6 +126,25 @@ def _allowed(
         name = entry.to.lower().rstrip(".").removeprefix("*").lstrip(".")
         peer = Peer("name", name=name, below=True)
     return Allowed(peer, entry.proto, entry.ports, place=place)
+
+
+def effective(zone: Zone, zones: Iterable[Zone]) -> tuple[str, ...]:
+    """The networks of a zone without those that a smaller network gives to another zone."""
+    others = [net for other in zones if other is not zone for net in other.networks]
+    pieces: list[Network] = []
+    for network in zone.networks:
+        left: list[Network] = [network]
+        for other in others:
+            if other.version == network.version and other != network and other.subnet_of(network):  # type: ignore[arg-type]
+                left = [part for piece in left for part in _without(piece, other)]
+        pieces += left
+    return tuple(map(str, sorted(pieces, key=lambda net: (net.version, int(net.network_address)))))
+
+
+def _without(piece: Network, other: Network) -> list[Network]:
+    if other.subnet_of(piece):  # type: ignore[arg-type]
+        return list(piece.address_exclude(other))  # type: ignore[arg-type]
+    return [] if piece.subnet_of(other) else [piece]  # type: ignore[arg-type]
 
 
 def _texts(networks: Iterable[Network]) -> tuple[str, ...]:

@@ -78,10 +78,10 @@ def _fresh(item: Found, claimed: dict[tuple[str, str], str], notes: list[Note]) 
     for indicator in item.indicators:
         owner = claimed.get((indicator.kind, indicator.value))
         if owner:
-            notes.append(Note(item.key, told(indicator), f"the pack has it already as {owner}"))
+            notes.append(Note(item.key, f"{told(indicator)}, as {owner}", "is there already"))
             continue
         if indicator.value:
-            claimed[indicator.kind, indicator.value] = f"{item.key} of the same file"
+            claimed[indicator.kind, indicator.value] = item.key
         yield indicator
 
 

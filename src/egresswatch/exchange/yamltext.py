@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_|-]*")
+_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+"""Keys that YAML 1.1 takes for something else than a text."""
 _PAIR = re.compile(r"\\ud([89ab][0-9a-f]{2})\\ud([c-f][0-9a-f]{2})")
 
 
@@ -42,7 +44,7 @@ def _block(value: Mapping[str, Any] | Sequence[Any], depth: int) -> Iterator[str
     pad = "  " * depth
     if isinstance(value, Mapping):
         for key, item in value.items():
-            name = key if _KEY.fullmatch(key) else quoted(key)
+            name = key if _KEY.fullmatch(key) and key.lower() not in _WORDS else quoted(key)
             yield from _field(f"{pad}{name}:", item, depth)
         return
     for item in value:
@@ -68,7 +70,7 @@ def _flow(item: Any) -> str:
     if isinstance(item, int):
         return str(item)
     if isinstance(item, Mapping):
-        return "{}"
+        return "{" + ", ".join(f"{quoted(key)}: {_flow(each)}" for key, each in item.items()) + "}"
     if isinstance(item, (list, tuple)):
         return "[" + ", ".join(_flow(each) for each in item) + "]"
     return quoted(str(item))
