@@ -57,6 +57,8 @@ class Mark(NamedTuple):
     model: str = ""
     hostname: str = ""
     firmware: str = ""
+    brand: str = ""
+    """The maker as it calls itself, where the rule pack does not know it."""
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ def describe(asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str
     )
     asset.vendor = (vendor_id(entry.vendor, vendors) if entry else "") or found.vendor
     vendor = vendors.get(asset.vendor)
-    asset.brand = vendor.name if vendor else (entry.vendor if entry else "")
+    asset.brand = vendor.name if vendor else (entry.vendor if entry else "") or found.brand
     country = vendor.jurisdiction if vendor else ""
     asset.maker = f"{asset.brand} ({country})" if country else asset.brand
     asset.model = (entry.model if entry else "") or found.model
@@ -80,6 +80,8 @@ def _says(mark: Mark, asset: Asset, vendors: Mapping[str, Vendor]) -> str:
         value = getattr(mark, name)
         if value and value == getattr(asset, name):
             facts.append(words)
+    if mark.brand and mark.brand == asset.brand:
+        facts.append("brand")
     return f" (says: {', '.join(facts)})" if facts else ""
 
 

@@ -51,6 +51,8 @@ class Identity(NamedTuple):
     conflicts: tuple[str, ...]
     bystander: str = ""
     """Not taken for a video device, but of the census: ``client`` of video devices, or ``maybe`` one."""
+    brand: str = ""
+    """What it calls its maker, where nothing tells the maker."""
 
 
 def identify(marks: Iterable[Mark], vendors: Mapping[str, Vendor], *, local_mac: bool = False) -> Identity:
@@ -81,6 +83,7 @@ def identify(marks: Iterable[Mark], vendors: Mapping[str, Vendor], *, local_mac:
         "high" if weight >= _HIGH else "medium" if weight >= _MEDIUM else "low",
         conflicts,
         "" if video else "client" if client else "maybe" if not against and _maybe(marks, vendors) else "",
+        "" if vendor else _strongest(marks, "brand"),
     )
 
 
@@ -165,9 +168,10 @@ def _conflicts(
         if not related(one.vendor, other.vendor, vendors):
             found.append(f"two makers: {one.text}; but {other.text}")
             break
+    uses = {relation.vendor for relation in vendors[vendor].uses} if vendor in vendors else set()
     for mark in marks:
-        maker = vendors.get(mark.vendor)
-        if mark.kind == "p2p" and maker is not None and not related(mark.vendor, vendor, vendors):
+        maker = vendors.get(mark.vendor) if mark.kind == "p2p" and mark.vendor not in uses else None
+        if maker is not None and not related(mark.vendor, vendor, vendors):
             found.append(f"{mark.text}, as devices of {maker.name} do: perhaps made by {maker.name}")
     names = sorted({mark.hostname for mark in marks if mark.hostname})
     if len({name.lower().partition(".")[0] for name in names}) > 1:  # a full name and its first label are one

@@ -202,7 +202,8 @@ def _discovery(said: Said) -> Mark | None:
     named = said.kind == "xmdiscover"  # its answer has no model, but a name
     return Mark(
         said.kind, shown(said.kind, said.value), 60, vendor=maker, vendor_points=6 if maker else 0,
-        model="" if named else name, hostname=name if named else "", firmware=told.get("firmware", ""),
+        brand="" if maker else brand, model="" if named else name, hostname=name if named else "",
+        firmware=told.get("firmware", ""),
     )  # fmt: skip
 
 
@@ -219,7 +220,8 @@ def _field(said: Said) -> Mark | None:
         told: dict[str, Any] = {fact: value}
         return Mark(said.kind, text, points, **told)
     maker = maker_in(value, said.vendors)
-    return Mark(said.kind, text, points, vendor=maker, vendor_points=6) if maker or points else None
+    brand = "" if maker else value
+    return Mark(said.kind, text, points, vendor=maker, vendor_points=6 if maker else 0, brand=brand)
 
 
 def _event(said: Said) -> Mark | None:

@@ -22,7 +22,6 @@ _COLUMNS = (
     Column("ASSET", 28), Column("ADDRESS", 20), Column("MAC"), Column("VLAN"), Column("ROLE"),
     Column("MAKER AND MODEL", 30, flexible=True), Column("HOW SURE"),
 )  # fmt: skip
-_COUNTS = (Column("", 40, flexible=True), Column("DEVICES"), Column("OF THEM", 40), Column("LISTED"))
 _EVIDENCE_LINES = 4
 _MOST_GROUPS = 8
 """Groups named in the summary; the rest are summed."""
@@ -63,8 +62,12 @@ def render_counts(rows: Sequence[Mapping[str, Any]], by: str, console: Console) 
         )
         for each in found
     ]  # fmt: skip
-    column_widths = widths(_COUNTS, lines, screen.width - 1) or [20, 7, 40, 6]
-    for line in ([column.title for column in _COUNTS], *lines):
+    columns = (
+        Column(_TITLES.get(by, by).upper(), 40, flexible=True), Column("DEVICES"), Column("OF THEM", 40),
+        Column("LISTED"),
+    )  # fmt: skip
+    column_widths = widths(columns, lines, screen.width - 1) or [20, 7, 40, 6]
+    for line in ([column.title for column in columns], *lines):
         for parts in cells(line, column_widths):
             screen.line((" " + "".join(parts), ""))
     if any(each.listed for each in found):
