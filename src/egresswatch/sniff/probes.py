@@ -163,7 +163,7 @@ def _media() -> list[Array]:
         Parser.SRT, UDP, b"\x80\0\0\0", b"\0\0\0\x04", off2=16, mask2=b"\xff\xff\xff\xfe", min_len=64
     )
     reports = row(Parser.RTP, UDP, b"\x80\xc8", mask1=b"\xe0\xfe", min_len=8)
-    media = row(Parser.RTP, UDP, b"\x80", mask1=b"\xef", min_len=13)
+    media = row(Parser.RTP, UDP, b"\x80", mask1=b"\xee", min_len=13)  # no padding, one other source at most
     channel = row(Parser.STUN, UDP, b"\x40", mask1=b"\xf0", rel=(_BE16, 2, 4), min_len=5)
     return [handshake, reports, media, channel]
 

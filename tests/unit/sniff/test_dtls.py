@@ -106,3 +106,14 @@ def test_any_bytes_are_read_or_left(datagram: Build, data: bytes) -> None:
     connection.feed(datagram(record(data)))
     connection.feed(datagram(record(fragment(0, len(data), body=data))))
     connection.feed(datagram(record(fragment(0, len(data), body=data, kind=11))))
+
+
+def test_keys_for_media_are_told(datagram: Build) -> None:
+    """The use_srtp extension (RFC 5764 §4.1.1): DTLS opens the way for sound or pictures."""
+    offer = b"\x00\x0e\x00\x05\x00\x02\x00\x01\x00"
+    plain = b"\xfe\xfd" + bytes(32) + b"\0\0\0\x02\xc0\x2b\x01\0"  # version, random, no session, no cookie
+    for extensions, told in ((offer, ["offered"]), (b"\x00\x17\0\0", [])):
+        body = plain + len(extensions).to_bytes(2, "big") + extensions
+        items = dtls.Connection().feed(datagram(record(fragment(0, len(body), body=body))))
+        assert items is not None
+        assert [item.value for item in items if item.kind == "dtls_srtp"] == told

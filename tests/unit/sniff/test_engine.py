@@ -352,3 +352,23 @@ def test_any_cutting_into_segments_tells_the_same(segment: Build, size: int, bac
     for at, data in reversed(rest) if backwards else rest:
         told += engine.feed(segment(data, parser=Parser.TLS, start=False, seq=at))
     assert kinds(told) == ["tls_sni", "ja4"]
+
+
+def test_protocols_share_a_flow(engine: Engine, datagram: Build) -> None:
+    """WebRTC: a STUN check between two datagrams of a DTLS message disturbs neither."""
+    check = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
+    plain = payloads.client_hello("turn.example", versions=(), record=False)[4:]
+    at = 35 + plain[34]
+    body = b"\xfe\xfd" + plain[2:at] + b"\0" + plain[at:]
+    told: list[Item] = []
+    for begin, end in ((0, 50), (50, len(body))):
+        told += engine.feed(datagram(check, parser=Parser.STUN))
+        head = b"\x01" + len(body).to_bytes(3, "big") + b"\0\0" + begin.to_bytes(3, "big")
+        content = head + (end - begin).to_bytes(3, "big") + body[begin:end]
+        record = b"\x16\xfe\xfd" + bytes(8) + len(content).to_bytes(2, "big") + content
+        told += engine.feed(datagram(record, parser=Parser.DTLS))
+    assert kinds(told) == ["webrtc", "tls_sni", "ja4"]
+    info = engine.info(1)
+    assert info is not None
+    assert (info.service, info.server_name) == ("webrtc", "turn.example")
+    assert engine.held == 0

@@ -106,6 +106,7 @@ def test_an_outer_name_is_marked() -> None:
     """Encrypted ClientHello: the name in the clear is not the one meant."""
     items = hello.items(parsed(body("front.example", extra=b"\xfe\x0d\x00\x01\x00")), "q")
     assert (items[0].kind, items[0].detail) == ("quic_sni", "outer name, ECH offered")
+    assert items[0].data == hello.Outer(ech=True)
 
 
 def test_hostile_names_are_made_printable() -> None:

@@ -75,6 +75,7 @@ def test_software_and_realm_are_told_and_the_user_is_not(datagram: Build) -> Non
     assert stun.parse(datagram(wire)) == (
         Item("stun_software", "Coturn-4.5", "allocate error"),
         Item("stun_realm", "example.org", "allocate error"),
+        Item("turn", "allocate error", "user name given"),
     )
 
 
