@@ -17,7 +17,7 @@ from typing import Any
 
 from egresswatch.enrich.asset import Asset, Mark, Tables
 from egresswatch.enrich.describe import describe
-from egresswatch.enrich.hosts import Hosts
+from egresswatch.enrich.hosts import UNSPECIFIED, Hosts
 from egresswatch.enrich.ids import Ids
 from egresswatch.enrich.inventory import Entry, Inventory
 from egresswatch.enrich.marks import (
@@ -149,6 +149,7 @@ class Register:
         asset = self._hosts.sender(mac, addr)
         if asset is None:
             return False
+        asset.sends = asset.sends or addr not in UNSPECIFIED
         self._seen(asset, None, ts)
         before = _identity(asset)
         marks = (*reading.marks, *self._whole(asset, reading, by))
