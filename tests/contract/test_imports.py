@@ -24,6 +24,8 @@ OWNERS = {
     "pyshark": ["dissect/*"],
     "pandas": ["analysis/*"],
     "yaml": ["rules/loader.py"],
+    "suricataparser": ["exchange/*"],
+    "stix2": ["exchange/*"],
     "geoip2": ["enrich/geo.py"],
     "maxminddb": ["enrich/geo.py"],
     "pyarrow": ["sinks/parquet.py", "analysis/*", "dissect/*", "cli/cameras.py"],
@@ -66,7 +68,8 @@ def test_outside_packages_are_imported_by_their_owner_only(path):
 def test_every_imported_package_is_declared():
     """What the source imports is in pyproject.toml, and what is declared there is imported."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.match(r"[\w-]+", line)[0].lower() for line in project["dependencies"]}
+    extras = project["optional-dependencies"]["exchange"]
+    declared = {re.match(r"[\w-]+", line)[0].lower() for line in (*project["dependencies"], *extras)}
     used = {top(module) for path in FILES for _, module in imports(path)}
     outside = used - set(sys.stdlib_module_names) - {"egresswatch"} - WITH_NUMBA
     assert {DISTRIBUTIONS.get(name, name) for name in outside} == declared

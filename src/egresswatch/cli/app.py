@@ -57,7 +57,7 @@ app.command(short_help="Validate settings, site, rules; compile with --warm.")(c
 
 @app.command("rules", context_settings=_FORWARD, add_help_option=False)
 def _rules(context: typer.Context) -> Any:
-    """The rule pack: list, show, test, lint, diff, install, export, import."""
+    """The rule pack: show, test, lint, diff, install, export, import."""
     from egresswatch.cli.rules import rules_app
 
     return rules_app(args=context.args or ["--help"], prog_name="egresswatch rules", standalone_mode=False)
@@ -65,7 +65,7 @@ def _rules(context: typer.Context) -> Any:
 
 @app.command("policy", context_settings=_FORWARD, add_help_option=False)
 def _policy(context: typer.Context) -> Any:
-    """What cameras may reach: firewall allow-lists and MUD files, out and in."""
+    """What cameras may reach: as firewall list, MUD file, policy."""
     from egresswatch.cli.policy import policy_app
 
     return policy_app(

@@ -87,9 +87,7 @@ def import_rules(
     class_: Annotated[
         DestinationClass, typer.Option("--class", help="What such a destination is; other raises no alert.")
     ] = DestinationClass.vendor_cloud,
-    known: Annotated[
-        bool, typer.Option("--known", help="Also what the built-in pack has already.")
-    ] = False,
+    known: Annotated[bool, typer.Option("--known", help="Also what the built-in pack has already.")] = False,
     force: ForceOption = False,
 ) -> None:
     """Indicators of others as a rule folder for --rules: every rule experimental, with its source."""

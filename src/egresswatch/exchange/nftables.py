@@ -62,9 +62,7 @@ def export(allow: AllowList) -> Exported:
     return Exported({"": "\n".join(lines) + "\n"}, count, tuple(notes))
 
 
-def _chain(
-    group: Group, inbound: bool, sets: dict[tuple[str, int], str], notes: list[Note]
-) -> Iterator[str]:
+def _chain(group: Group, inbound: bool, sets: dict[tuple[str, int], str], notes: list[Note]) -> Iterator[str]:
     if group.among and not inbound:
         for version, word, _, _ in FAMILIES:
             own = family(group.networks, version)

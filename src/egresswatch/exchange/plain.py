@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-import uuid
 
 from egresswatch.exchange.claims import Refused
 
@@ -21,8 +20,8 @@ _WILDCARD = re.compile(rf"([a-z0-9_-]*)\*([a-z0-9_-]*(?:\.{_LABEL}){{2,}})")
 _UNSAFE = re.compile(r"[^A-Za-z0-9 ._:/,+@=()#<>\[\]-]")
 _SPACE = re.compile(r"\s+")
 _OURS = re.compile(r"EW-[A-Z0-9]{2,4}-\d{4}")
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "egresswatch.invalid")
-"""Under it every identifier is made (RFC 9562 UUIDv5): same content, same id."""
+_DNS = bytes.fromhex("6ba7b8109dad11d180b400c04fd430c8")
+"""Namespace of names (RFC 9562 §6.6)."""
 
 
 def name(text: str, *, whole: bool = False) -> str:
@@ -95,4 +94,13 @@ def number(*parts: str) -> int:
 
 def identifier(*parts: str) -> str:
     """A UUID that depends on nothing but ``parts``."""
-    return str(uuid.uuid5(NAMESPACE, "\0".join(parts)))
+    digits = _version_5(_version_5(_DNS, "egresswatch.invalid"), "\0".join(parts)).hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _version_5(namespace: bytes, text: str) -> bytes:
+    """RFC 9562 §5.5: a SHA-1 with version and variant set. No clock and no chance is in it."""
+    digest = bytearray(hashlib.sha1(namespace + text.encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return bytes(digest)

@@ -128,7 +128,7 @@ def _selection(node: Node) -> Iterator[Indicator]:
         return
     if not isinstance(node.value, dict) or len(node.value) != 1:
         raise Refused("several fields that must hold together")
-    (field, values), = node.value.items()
+    ((field, values),) = node.value.items()
     items = values.value if isinstance(values.value, list) else [values]
     for item in items:
         if not isinstance(item.value, str):

@@ -78,9 +78,7 @@ def _variants(payload: Payload) -> list[Cells]:
 
 
 def _alternatives(conditions: tuple[Bytes, ...]) -> list[list[Bytes]]:
-    return [
-        [Bytes(item.at, value, item.mask) for value in (item.value, *item.others)] for item in conditions
-    ]
+    return [[Bytes(item.at, value, item.mask) for value in (item.value, *item.others)] for item in conditions]
 
 
 def _cells(conditions: tuple[Bytes, ...]) -> dict[int, tuple[int, int]]:

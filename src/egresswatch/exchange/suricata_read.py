@@ -178,9 +178,7 @@ def _application(
     return (Indicator("seen", seen=Seen(kind, way, (texts[0].lower(),))),)
 
 
-def _name(
-    text: str, *, exact: bool, ends: bool, dotted: bool, reading: Reading, subject: str
-) -> Indicator:
+def _name(text: str, *, exact: bool, ends: bool, dotted: bool, reading: Reading, subject: str) -> Indicator:
     """A domain with everything below it, or one exact name."""
     if exact and not dotted:
         return Indicator("full_domain", name(text, whole=True))

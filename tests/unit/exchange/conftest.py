@@ -20,17 +20,28 @@ HEAD = """
   first_published: 2026-11-22
 """
 RULES = {
-    "EW-ABC-0001": ("Names", "stable", """
+    "EW-ABC-0001": (
+        "Names",
+        "stable",
+        """
   match:
     domains: [abc.example, a_b.example]
-    full_domains: [api.abd.example, eu*.abd.example]
-  examples: {match: [x.abc.example, a_b.example, api.abd.example, eu1.abd.example], no_match: [nabc.example]}
-"""),
-    "EW-ABC-0002": ("Networks and a port", "stable", """
+    full_domains: [api.acb.example, eu*.acb.example]
+  examples: {match: [x.abc.example, a_b.example, api.acb.example, eu1.acb.example], no_match: [nabc.example]}
+""",
+    ),
+    "EW-ABC-0002": (
+        "Networks and a port",
+        "stable",
+        """
   match: {nets: [192.0.2.0/25, 2001:db8:5::/48], ports: [udp/32100-32101]}
   examples: {match: [{address: 192.0.2.1}], no_match: [{address: 192.0.2.129}]}
-"""),
-    "EW-ABC-0003": ("Clear bytes", "experimental", """
+""",
+    ),
+    "EW-ABC-0003": (
+        "Clear bytes",
+        "experimental",
+        """
   protocol: abc-p2p
   match:
     payload:
@@ -45,8 +56,12 @@ RULES = {
   examples:
     match: [{payload: "f1 40 00 0a 10 00 61 62 7c 3b 00 00 00 00", port: udp/8800}]
     no_match: [{payload: "01 40 00 0a 10 00 61 62 7c 3b 00 00 00 00", port: udp/8800}]
-"""),
-    "EW-ABC-0004": ("Hidden bytes", "stable", """
+""",
+    ),
+    "EW-ABC-0004": (
+        "Hidden bytes",
+        "stable",
+        """
   protocol: abc-hidden
   match:
     payload:
@@ -56,8 +71,12 @@ RULES = {
   examples:
     match: [{payload: "a5 ef a7 ed", port: udp/9}]
     no_match: [{payload: "a5 ef a7 ee", port: udp/9}]
-"""),
-    "EW-ABC-0005": ("Seen", "stable", """
+""",
+    ),
+    "EW-ABC-0005": (
+        "Seen",
+        "stable",
+        """
   match:
     seen:
     - {kind: http_path, prefix: "/artemis/"}
@@ -67,16 +86,27 @@ RULES = {
   examples:
     match: [{seen: http_path, value: /artemis/api}]
     no_match: [{seen: http_path, value: /art}]
-"""),
-    "EW-ABC-0006": ("Old", "deprecated", """
+""",
+    ),
+    "EW-ABC-0006": (
+        "Old",
+        "deprecated",
+        """
   match: {domains: [old.example]}
   examples: {match: [x.old.example], no_match: [nold.example]}
-"""),
-    "EW-ABC-0007": ("Counted", "stable", """
+""",
+    ),
+    "EW-ABC-0007": (
+        "Counted",
+        "stable",
+        """
   protocol: abc-counted
   match: {payload: [{proto: udp, bytes: [{at: 0, hex: "01 02 03 04"}], repeat: 3}]}
-  examples: {match: [{payload: "01 02 03 04", port: udp/9}], no_match: [{payload: "01 02 03 05", port: udp/9}]}
-"""),
+  examples:
+    match: [{payload: "01 02 03 04", port: udp/9}]
+    no_match: [{payload: "01 02 03 05", port: udp/9}]
+""",
+    ),
 }
 
 
@@ -89,7 +119,9 @@ def pack(tmp_path_factory):
         for rule_id, (title, status, body) in RULES.items()
     ]
     vendor = "vendors:\n- {id: abc, name: Abc, references: [x]}\n"
-    (folder / "abc.yaml").write_text("pack: {format: 1, version: t1}\n" + vendor + "rules:\n" + "".join(rules))
+    (folder / "abc.yaml").write_text(
+        "pack: {format: 1, version: t1}\n" + vendor + "rules:\n" + "".join(rules)
+    )
     return load_pack([folder], builtin=False)
 
 

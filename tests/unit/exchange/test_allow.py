@@ -63,7 +63,9 @@ def test_zones_without_policy_or_networks_are_told(listed):
 def test_a_smaller_zone_is_cut_out_of_a_larger_one(listed):
     """The gateway and the recorders are not cameras, though their addresses lie in the cameras' network."""
     nets = [ipaddress.ip_network(text) for text in listed.groups[0].networks]
-    holders = {last for last in range(256) if any(ipaddress.ip_address(f"10.20.0.{last}") in net for net in nets)}
+    holders = {
+        last for last in range(256) if any(ipaddress.ip_address(f"10.20.0.{last}") in net for net in nets)
+    }
     assert holders == set(range(256)) - {1, 2, 3}
 
 
@@ -83,9 +85,18 @@ def test_a_name_means_everything_below_it(listed):
 @pytest.mark.parametrize("last", [0, 1, 2, 3, 77])
 @pytest.mark.parametrize(
     ("dst", "proto", "port"),
-    [("10.20.0.2", 6, 554), ("10.20.0.9", 6, 80), ("10.20.0.1", 6, 80), ("10.10.0.53", 17, 53), ("10.10.0.53", 6, 53),
-     ("203.0.113.9", 6, 443), ("203.0.113.9", 6, 8011), ("10.99.0.1", 6, 443), ("2001:db8:20::5", 17, 9)],
-)  # fmt: skip
+    [
+        ("10.20.0.2", 6, 554),
+        ("10.20.0.9", 6, 80),
+        ("10.20.0.1", 6, 80),
+        ("10.10.0.53", 17, 53),
+        ("10.10.0.53", 6, 53),
+        ("203.0.113.9", 6, 443),
+        ("203.0.113.9", 6, 8011),
+        ("10.99.0.1", 6, 443),
+        ("2001:db8:20::5", 17, 9),
+    ],
+)
 def test_the_list_answers_as_the_policy_does(site, listed, last, dst, proto, port):
     """Every source and destination of a few, asked both ways."""
     src = f"10.20.0.{last}"
@@ -97,7 +108,11 @@ def test_the_list_answers_as_the_policy_does(site, listed, last, dst, proto, por
     (group,) = groups
     allowed = group.among and _within(dst, group.networks)
     for item in group.allowed:
-        there = not _within(dst, listed.inside) if item.peer.kind == "outside" else _within(dst, item.peer.networks)
+        there = (
+            not _within(dst, listed.inside)
+            if item.peer.kind == "outside"
+            else _within(dst, item.peer.networks)
+        )
         fits = item.proto in (None, proto) and (not item.ports or any(a <= port <= b for a, b in item.ports))
         allowed |= there and fits
     assert allowed == (answer.answer == "allowed")

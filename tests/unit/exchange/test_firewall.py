@@ -17,22 +17,42 @@ EVIL = 'a" accept; } flush ruleset; # \\ \n-A INPUT -j ACCEPT =1+1'
 LISTED = AllowList(
     EVIL,
     (
-        Group(EVIL, ("10.20.0.0/24", "2001:db8:20::/64"), (
-            Allowed(Peer("network", ("10.10.0.53/32",)), 17, ((53, 53), (123, 125)), place=EVIL),
-            Allowed(Peer("name", ("203.0.113.1/32", "203.0.113.0/32"), "time.example.org", below=True), 17, ((123, 123),)),
-            Allowed(Peer("name", (), "empty.example.org"), 6, tuple((n, n + 1) for n in range(1000, 1100, 5))),
-            Allowed(Peer("outside"), None, ((443, 443),), place="x"),
-            Allowed(Peer("outside"), 47),
-            Allowed(Peer("network", ("192.0.2.0/24", "2001:db8::/32")), None),
-            Allowed(Peer("network", ("192.0.2.0/24",)), 1),
-        ), "camera"),
-        Group("seen", ("10.20.1.5/32",), (
-            Allowed(Peer("network", ("10.0.0.2/32",)), 6, ((554, 554),), inbound=True, place="=HYPERLINK(1)"),
-        ), "camera", among=False, closed=True),
+        Group(
+            EVIL,
+            ("10.20.0.0/24", "2001:db8:20::/64"),
+            (
+                Allowed(Peer("network", ("10.10.0.53/32",)), 17, ((53, 53), (123, 125)), place=EVIL),
+                Allowed(
+                    Peer("name", ("203.0.113.1/32", "203.0.113.0/32"), "time.example.org", below=True),
+                    17,
+                    ((123, 123),),
+                ),
+                Allowed(
+                    Peer("name", (), "empty.example.org"), 6, tuple((n, n + 1) for n in range(1000, 1100, 5))
+                ),
+                Allowed(Peer("outside"), None, ((443, 443),), place="x"),
+                Allowed(Peer("outside"), 47),
+                Allowed(Peer("network", ("192.0.2.0/24", "2001:db8::/32")), None),
+                Allowed(Peer("network", ("192.0.2.0/24",)), 1),
+            ),
+            "camera",
+        ),
+        Group(
+            "seen",
+            ("10.20.1.5/32",),
+            (
+                Allowed(
+                    Peer("network", ("10.0.0.2/32",)), 6, ((554, 554),), inbound=True, place="=HYPERLINK(1)"
+                ),
+            ),
+            "camera",
+            among=False,
+            closed=True,
+        ),
         Group("empty", ("10.20.2.0/24",), ()),
     ),
     ("10.0.0.0/8", "fe80::/10"),
-)  # fmt: skip
+)
 
 
 def tool(name):
@@ -47,7 +67,9 @@ def checked(command, text, tmp_path):
     file = tmp_path / "list"
     file.write_text(text)
     done = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=60)
-    if re.search("Operation not permitted|Permission denied|must be root|Protocol not supported", done.stderr):
+    if re.search(
+        "Operation not permitted|Permission denied|must be root|Protocol not supported", done.stderr
+    ):
         pytest.skip(f"NOT VALIDATED: {command[0]} may not ask this kernel: {done.stderr.strip()}")
     return done
 
@@ -66,7 +88,10 @@ def test_iptables_restore_takes_the_list(version, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-TEXTS = [exported.files[""] for exported in (nftables.export(LISTED), *(iptables.export(LISTED, v) for v in (4, 6)))]
+TEXTS = [
+    exported.files[""]
+    for exported in (nftables.export(LISTED), *(iptables.export(LISTED, v) for v in (4, 6)))
+]
 
 
 @pytest.mark.parametrize("text", TEXTS)

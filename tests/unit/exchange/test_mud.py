@@ -27,10 +27,15 @@ LISTED = AllowList(
 
 def acl(*aces, side="from-device-policy"):
     """A MUD file with these entries."""
-    return json.dumps({
-        "ietf-mud:mud": {"mud-url": "https://a.example/m", side: {"access-lists": {"access-list": [{"name": "x"}]}}},
-        "ietf-access-control-list:acls": {"acl": [{"name": "x", "aces": {"ace": list(aces)}}]},
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "ietf-mud:mud": {
+                "mud-url": "https://a.example/m",
+                side: {"access-lists": {"access-list": [{"name": "x"}]}},
+            },
+            "ietf-access-control-list:acls": {"acl": [{"name": "x", "aces": {"ace": list(aces)}}]},
+        }
+    )
 
 
 def ace(forwarding="accept", **matches):
@@ -45,8 +50,11 @@ def test_the_head_has_what_the_standard_requires():
     """Version, URL, date, validity, support and a short info; no clock."""
     head = document()["ietf-mud:mud"]
     assert {key: head[key] for key in ("mud-version", "mud-url", "last-update", "is-supported")} == {
-        "mud-version": 1, "mud-url": "https://a.example/m.json", "last-update": "2026-11-22T00:00:00Z", "is-supported": True,
-    }  # fmt: skip
+        "mud-version": 1,
+        "mud-url": "https://a.example/m.json",
+        "last-update": "2026-11-22T00:00:00Z",
+        "is-supported": True,
+    }
     assert 1 <= head["cache-validity"] <= 168
     assert len(head["systeminfo"]) <= 60
 
@@ -55,8 +63,11 @@ def test_every_named_list_is_there_once_and_of_its_kind():
     """One for each direction and IP version, names of entries unique."""
     whole = document()
     lists = whole[mud.ACLS]["acl"]
-    named = [item["name"] for side in ("from", "to")
-             for item in whole["ietf-mud:mud"][f"{side}-device-policy"]["access-lists"]["access-list"]]  # fmt: skip
+    named = [
+        item["name"]
+        for side in ("from", "to")
+        for item in whole["ietf-mud:mud"][f"{side}-device-policy"]["access-lists"]["access-list"]
+    ]
     assert sorted(named) == sorted(item["name"] for item in lists)
     for item in lists:
         assert item["type"] == f"ipv{'6' if '-v6-' in item['name'] else '4'}-acl-type"
@@ -73,7 +84,9 @@ def test_both_directions_mirror_each_other():
         "ipv4": {"destination-ipv4-network": "10.0.0.2/32", "protocol": 6},
         "tcp": {"ietf-mud:direction-initiated": "to-device", "source-port": {"operator": "eq", "port": 554}},
     }
-    lists_to = [item["aces"]["ace"] for item in document()[mud.ACLS]["acl"] if item["name"].endswith("-v4-to")]
+    lists_to = [
+        item["aces"]["ace"] for item in document()[mud.ACLS]["acl"] if item["name"].endswith("-v4-to")
+    ]
     (back,) = [e["matches"] for e in lists_to[0] if "ietf-acldns:src-dnsname" in e["matches"]["ipv4"]]
     assert back["udp"] == {"source-port": {"lower-port": 123, "upper-port": 125}}
 
@@ -99,7 +112,9 @@ reach = [
     site = load_site(tmp_path / "site.toml")
     text = mud.export(from_site(site, "site.toml"), "https://a.example", "x").files[""]
     read = mud_read.read(text)
-    (tmp_path / "again.toml").write_text(mud_read.site_text(read, "cameras", ["10.20.0.0/24"], [], "m.json", "0"))
+    (tmp_path / "again.toml").write_text(
+        mud_read.site_text(read, "cameras", ["10.20.0.0/24"], [], "m.json", "0")
+    )
     again = load_site(tmp_path / "again.toml")
     assert {(r.to, r.proto, r.ports) for r in again.zones[0].reach} == {
         (r.to, r.proto, r.ports) for r in site.zones[0].reach
@@ -108,10 +123,15 @@ reach = [
 
 def test_the_example_of_the_standard_is_read():
     """RFC 8520 section 9: a name, TCP 443, begun by the device."""
-    text = acl(ace(
-        ipv6={"ietf-acldns:dst-dnsname": "test.example.com", "protocol": 6},
-        tcp={"ietf-mud:direction-initiated": "from-device", "destination-port": {"operator": "eq", "port": 443}},
-    ))  # fmt: skip
+    text = acl(
+        ace(
+            ipv6={"ietf-acldns:dst-dnsname": "test.example.com", "protocol": 6},
+            tcp={
+                "ietf-mud:direction-initiated": "from-device",
+                "destination-port": {"operator": "eq", "port": 443},
+            },
+        )
+    )
     read = mud_read.read(text)
     assert [(e.to, e.proto, e.ports) for e in read.entries] == [("test.example.com", 6, ((443, 443),))]
     assert [note.why for note in read.notes] == [mud_read.BELOW]
@@ -141,18 +161,36 @@ def test_local_networks_are_private_space_with_a_note():
     "entry",
     [
         ace("drop", ipv4={"destination-ipv4-network": "192.0.2.0/24"}),
-        ace(ipv4={}), ace(), ace(eth={}), ace(ipv4={"destination-ipv4-network": "0.0.0.0/0"}),
-        ace(ipv4={"ietf-acldns:dst-dnsname": 'a" }\n[[zone]]'}), ace(ipv4={"dscp": 5, "destination-ipv4-network": "192.0.2.0/24"}),
-        ace(ipv4={"destination-ipv4-network": "192.0.2.0/24"}, tcp={"source-port": {"operator": "eq", "port": 80}}),
-        ace(ipv4={"destination-ipv4-network": "192.0.2.0/24"}, tcp={"destination-port": {"operator": "neq", "port": 80}}),
-        ace(ipv4={"destination-ipv4-network": "192.0.2.0/24"}, udp={"destination-port": {"lower-port": 9, "upper-port": 1}}),
+        ace(ipv4={}),
+        ace(),
+        ace(eth={}),
+        ace(ipv4={"destination-ipv4-network": "0.0.0.0/0"}),
+        ace(ipv4={"ietf-acldns:dst-dnsname": 'a" }\n[[zone]]'}),
+        ace(ipv4={"dscp": 5, "destination-ipv4-network": "192.0.2.0/24"}),
+        ace(
+            ipv4={"destination-ipv4-network": "192.0.2.0/24"},
+            tcp={"source-port": {"operator": "eq", "port": 80}},
+        ),
+        ace(
+            ipv4={"destination-ipv4-network": "192.0.2.0/24"},
+            tcp={"destination-port": {"operator": "neq", "port": 80}},
+        ),
+        ace(
+            ipv4={"destination-ipv4-network": "192.0.2.0/24"},
+            udp={"destination-port": {"lower-port": 9, "upper-port": 1}},
+        ),
         ace(ipv4={"destination-ipv4-network": "192.0.2.0/24"}, udp={"destination-port": {"port": True}}),
         ace(ipv4={"destination-ipv4-network": "192.0.2.0/24", "protocol": "6"}),
-        ace(ipv4={"destination-ipv4-network": "192.0.2.0/24"}, tcp={"ietf-mud:direction-initiated": "to-device"}),
-        ace(**{"ietf-mud:mud": {"same-manufacturer": [None]}}), ace(**{"ietf-mud:mud": {"controller": ["x"]}}),
-        {"name": 5, "matches": [], "actions": []}, {},
+        ace(
+            ipv4={"destination-ipv4-network": "192.0.2.0/24"},
+            tcp={"ietf-mud:direction-initiated": "to-device"},
+        ),
+        ace(**{"ietf-mud:mud": {"same-manufacturer": [None]}}),
+        ace(**{"ietf-mud:mud": {"controller": ["x"]}}),
+        {"name": 5, "matches": [], "actions": []},
+        {},
     ],
-)  # fmt: skip
+)
 def test_entries_that_policy_cannot_say_are_told(entry):
     """Left out with one note each, nothing raised."""
     read = mud_read.read(acl(entry))

@@ -6,10 +6,20 @@ import pytest
 from egresswatch.exchange.observed import MAX_ALLOWED, from_rows
 
 BASE = {
-    "camera": "cam-1", "address": "10.0.0.9", "peer": "203.0.113.5", "by_camera": True, "proto": "tcp", "port": 443,
-    "name": "", "verdict": "unknown", "outcome": "answered", "direction": "outbound", "flows": 2, "bytes": 100,
+    "camera": "cam-1",
+    "address": "10.0.0.9",
+    "peer": "203.0.113.5",
+    "by_camera": True,
+    "proto": "tcp",
+    "port": 443,
+    "name": "",
+    "verdict": "unknown",
+    "outcome": "answered",
+    "direction": "outbound",
+    "flows": 2,
+    "bytes": 100,
     "last": 1_700_000_000_123_456_789,
-}  # fmt: skip
+}
 
 
 def listed(*changes, also=()):
@@ -41,7 +51,9 @@ def test_suspect_verdicts_are_left_out_unless_asked_for(verdict):
     assert listed({"verdict": verdict}, also=[verdict]).groups
 
 
-@pytest.mark.parametrize("change", [{"outcome": "unanswered"}, {"outcome": "refused"}, {"direction": "multicast"}])
+@pytest.mark.parametrize(
+    "change", [{"outcome": "unanswered"}, {"outcome": "refused"}, {"direction": "multicast"}]
+)
 def test_what_nobody_answered_is_no_permission(change):
     """Counted and told."""
     out = listed(change, change)

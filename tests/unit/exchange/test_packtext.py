@@ -37,7 +37,12 @@ def test_what_was_exported_loads_again_as_a_sound_pack(write, read, pack, tmp_pa
     assert exported.count == len(again.rules) >= 2
     assert not [issue for issue in lint(again) if issue.severity == "error"]
     for rule in again.rules:
-        assert (rule.family, rule.status, rule.side, rule.vendor) == ("IMP", "experimental", "both", "imported")
+        assert (rule.family, rule.status, rule.side, rule.vendor) == (
+            "IMP",
+            "experimental",
+            "both",
+            "imported",
+        )
         assert rule.references[0].startswith("feed.rules: EW-ABC-")
 
 
@@ -52,14 +57,24 @@ def test_matches_are_those_of_the_first_pack(pack, rule, tmp_path):
 def test_every_kind_of_claim_gets_examples_that_hold(tmp_path):
     """Names, networks, ports, payloads with all conditions, sightings."""
     payload = Payload(
-        6, (9000,), (Bytes(0, b"\x40\x01", b"\xf0\xff"), Bytes(9, b"z", b"\xff")), Length("le16", 3, 4), 0, 90,
-        sender=2, numbers=(Number("be16", 6, 5, 9),),
-    )  # fmt: skip
+        6,
+        (9000,),
+        (Bytes(0, b"\x40\x01", b"\xf0\xff"), Bytes(9, b"z", b"\xff")),
+        Length("le16", 3, 4),
+        0,
+        90,
+        sender=2,
+        numbers=(Number("be16", 6, 5, 9),),
+    )
     kinds = (
-        Indicator("domain", "a.example"), Indicator("full_domain", "eu*.b.example"), Indicator("net", "2001:db8::/32"),
-        Indicator("net", "192.0.2.0/24"), Indicator("port", "udp/5-9"), Indicator("payload", payload=payload),
+        Indicator("domain", "a.example"),
+        Indicator("full_domain", "eu*.b.example"),
+        Indicator("net", "2001:db8::/32"),
+        Indicator("net", "192.0.2.0/24"),
+        Indicator("port", "udp/5-9"),
+        Indicator("payload", payload=payload),
         Indicator("seen", seen=Seen("http_path", "suffix", ("/x",))),
-    )  # fmt: skip
+    )
     exported = pack_text([Found("sid 1", "t", kinds)], ORIGIN)
     (rule,) = loaded(exported, tmp_path).rules
     assert exported.notes == ()
@@ -90,14 +105,19 @@ def test_what_the_pack_has_already_is_left_out(pack):
     claims = (Indicator("domain", "abc.example"), Indicator("domain", "new.example"))
     exported = pack_text([Found("a", "a", claims), Found("b", "b", claims[1:])], ORIGIN, pack)
     assert exported.count == 1
-    assert [note.what for note in exported.notes] == ["domain abc.example, as EW-ABC-0001", "domain new.example, as a"]
+    assert [note.what for note in exported.notes] == [
+        "domain abc.example, as EW-ABC-0001",
+        "domain new.example, as a",
+    ]
 
 
 def test_hostile_titles_and_sources_stay_texts(tmp_path):
     """No title becomes YAML, no file name a comment's end."""
     title = 'x"\n- id: EW-EVL-0001 #\u2028\x07é\U0001f600'
     origin = dataclasses.replace(ORIGIN, source="a\nrules: []\n#.rules")
-    exported = pack_text([Found("k\n- x", title, (Indicator("domain", "a.example"),), references=(title,))], origin)
+    exported = pack_text(
+        [Found("k\n- x", title, (Indicator("domain", "a.example"),), references=(title,))], origin
+    )
     (rule,) = loaded(exported, tmp_path).rules
     assert rule.id == "EW-IMP-0001"
     assert rule.references[1] == title

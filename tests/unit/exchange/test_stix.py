@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """STIX 2.1 out and in: valid objects with ids of their own, patterns that mean the same again."""
 
+import contextlib
 import json
 import sys
 
@@ -80,16 +81,25 @@ def test_patterns_of_names_addresses_and_traffic_are_read(pattern, expected):
 @pytest.mark.parametrize(
     "pattern",
     [
-        "[domain-name:value = 'x y']", "[domain-name:value NOT = 'a.example']", "[url:value = 'http://a.example']",
-        "[domain-name:value LIKE '%a.example']", "[domain-name:value LIKE '%.a_b.example']",
-        "[domain-name:value MATCHES '.*bad.*']", "[ipv4-addr:value = '0.0.0.0/0']", "[network-traffic:dst_port = 80]",
+        "[domain-name:value = 'x y']",
+        "[domain-name:value NOT = 'a.example']",
+        "[url:value = 'http://a.example']",
+        "[domain-name:value LIKE '%a.example']",
+        "[domain-name:value LIKE '%.a_b.example']",
+        "[domain-name:value MATCHES '.*bad.*']",
+        "[ipv4-addr:value = '0.0.0.0/0']",
+        "[network-traffic:dst_port = 80]",
         "[network-traffic:dst_ref.value = '192.0.2.1' AND network-traffic:dst_port = 80]",
         "[domain-name:value = 'a.example' AND ipv4-addr:value = '192.0.2.1']",
         "[domain-name:value = 'a.example'] FOLLOWEDBY [domain-name:value = 'b.example']",
-        "[domain-name:value = 'a.example'] REPEATS 5 TIMES", "nonsense", "[", "", "(" * 3000,
+        "[domain-name:value = 'a.example'] REPEATS 5 TIMES",
+        "nonsense",
+        "[",
+        "",
+        "(" * 3000,
         "[domain-name:value > 'a']",
     ],
-)  # fmt: skip
+)
 def test_what_is_more_than_one_claim_is_left_out(pattern):
     """One note each, nothing raised."""
     found, notes = one(pattern)
@@ -119,10 +129,8 @@ def test_other_objects_are_counted():
 @pytest.mark.parametrize("text", ["", "{", "[" * 5000, '{"objects": {}}', "5", "null"])
 def test_what_is_no_bundle_is_one_clear_error_or_note(text):
     """No traceback for any text."""
-    try:
+    with contextlib.suppress(EgresswatchError):
         assert not stix_read.read(text).found
-    except EgresswatchError as error:
-        assert str(error).startswith("not JSON")
 
 
 def test_without_the_library_one_line_says_what_to_install(pack, monkeypatch):

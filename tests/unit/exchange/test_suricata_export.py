@@ -57,7 +57,11 @@ def looks(options, data):
                 return False
         elif option == "isdataat":
             count = value.split(",")[0]
-            there = (offset + int(count.strip("!")) <= len(data)) if "relative" in value else int(count) < len(data)
+            there = (
+                (offset + int(count.strip("!")) <= len(data))
+                if "relative" in value
+                else int(count) < len(data)
+            )
             if there == count.startswith("!"):
                 return False
         elif option == "dsize":
@@ -77,7 +81,10 @@ def looks(options, data):
 
 def any_looks(payload, data):
     signatures = list(suricata_payload.signatures(payload))
-    return any(looks([(o.partition(":")[0], o.partition(":")[2]) for o in options], data) for _, options in signatures)
+    return any(
+        looks([(o.partition(":")[0], o.partition(":")[2]) for o in options], data)
+        for _, options in signatures
+    )
 
 
 def test_every_rule_is_read_by_the_parser_with_its_own_sid(pack):
@@ -148,11 +155,17 @@ PAYLOADS = st.builds(
         17, (), (condition,), length, min(limits), max(limits), numbers=(number,) if number else ()
     ),
     CONDITIONS,
-    st.none() | st.builds(lambda form, at, low: Number(form, at, low, low + 9),
-                          st.sampled_from(["u8", "be16", "le16", "be24"]), st.integers(0, 6), st.integers(0, 200)),
-    st.none() | st.builds(Length, st.sampled_from(["u8", "be16", "le16"]), st.integers(0, 6), st.integers(0, 9)),
+    st.none()
+    | st.builds(
+        lambda form, at, low: Number(form, at, low, low + 9),
+        st.sampled_from(["u8", "be16", "le16", "be24"]),
+        st.integers(0, 6),
+        st.integers(0, 200),
+    ),
+    st.none()
+    | st.builds(Length, st.sampled_from(["u8", "be16", "le16"]), st.integers(0, 6), st.integers(0, 9)),
     st.tuples(st.integers(0, 12), st.integers(12, 30)),
-)  # fmt: skip
+)
 
 
 @given(PAYLOADS, st.lists(BYTE, min_size=1, max_size=24), st.integers(0, 40))

@@ -37,7 +37,11 @@ def test_a_payload_comes_back_with_every_condition(rule, pack):
         own.length, own.numbers, own.min_len, own.max_len,
     )  # fmt: skip
     cells = [
-        {at: (v & m, m) for part in item.bytes for at, (v, m) in enumerate(zip(part.value, part.mask), part.at)}
+        {
+            at: (v & m, m)
+            for part in item.bytes
+            for at, (v, m) in enumerate(zip(part.value, part.mask), part.at)
+        }
         for item in (found, own)
     ]
     assert cells[0] == cells[1]
@@ -121,10 +125,14 @@ def test_addresses_of_a_header_are_read(header, values):
 @pytest.mark.parametrize(
     "header",
     [
-        "alert ip any any -> any any", "alert ip 192.0.2.1 any -> 192.0.2.2 any", "alert ip any any -> !192.0.2.1 any",
-        "alert ip any any -> $DNS_SERVERS any", "alert tcp any any -> 192.0.2.1 80", "alert ip any any -> 0.0.0.0/0 any",
+        "alert ip any any -> any any",
+        "alert ip 192.0.2.1 any -> 192.0.2.2 any",
+        "alert ip any any -> !192.0.2.1 any",
+        "alert ip any any -> $DNS_SERVERS any",
+        "alert tcp any any -> 192.0.2.1 80",
+        "alert ip any any -> 0.0.0.0/0 any",
     ],
-)  # fmt: skip
+)
 def test_addresses_that_are_no_claim_are_left_out(header):
     """Everything, both ends, negations, variables, and an address with a port."""
     found, notes = one("priority:1", header)
@@ -135,12 +143,19 @@ def test_addresses_that_are_no_claim_are_left_out(header):
 @pytest.mark.parametrize(
     "options",
     [
-        'content:"|f1|"; offset:0; depth:2', 'content:"|f1|"', 'content:"|f1|"; offset:0; depth:1; nocase',
-        'content:"|f1|"; offset:2000; depth:1', 'content:"|f|"; depth:1', "byte_test:2,=,5,0,relative",
-        'content:"|f1|"; depth:1; byte_jump:2,2,post_offset 1', "dsize:>5", 'content:"|f1|"; depth:1; dsize:9<>9',
-        'content:"|f1|"; depth:1; byte_test:9,=,1,0', 'content:"|f1|"; depth:1; within:4; distance:0',
+        'content:"|f1|"; offset:0; depth:2',
+        'content:"|f1|"',
+        'content:"|f1|"; offset:0; depth:1; nocase',
+        'content:"|f1|"; offset:2000; depth:1',
+        'content:"|f|"; depth:1',
+        "byte_test:2,=,5,0,relative",
+        'content:"|f1|"; depth:1; byte_jump:2,2,post_offset 1',
+        "dsize:>5",
+        'content:"|f1|"; depth:1; dsize:9<>9',
+        'content:"|f1|"; depth:1; byte_test:9,=,1,0',
+        'content:"|f1|"; depth:1; within:4; distance:0',
     ],
-)  # fmt: skip
+)
 def test_packet_options_without_a_counterpart_are_left_out(options):
     """Anywhere, too far, without case, half a jump, nothing that could match."""
     found, notes = one(options, "alert udp any any -> any any")
@@ -159,12 +174,20 @@ def test_a_relative_content_is_placed_behind_the_one_before():
 @pytest.mark.parametrize(
     "text",
     [
-        'alert dns any any -> any any (msg:"x"; dns.query; content:"a;;b"; sid:1;)', "alert x (", "alert",
-        "alert dns any any -> any any ()", "alert dns any any -> any any (;)", "(" * 5000, "alert " + "[" * 9000,
-        'alert dns any any -> any any (msg:"x"; sid:y;)', "alert dns any any -> any any \\",
-        "#" * 20000, "x" * 100_000, '# alert ip any any -> 192.0.2.1 any (sid:1;)',
+        'alert dns any any -> any any (msg:"x"; dns.query; content:"a;;b"; sid:1;)',
+        "alert x (",
+        "alert",
+        "alert dns any any -> any any ()",
+        "alert dns any any -> any any (;)",
+        "(" * 5000,
+        "alert " + "[" * 9000,
+        'alert dns any any -> any any (msg:"x"; sid:y;)',
+        "alert dns any any -> any any \\",
+        "#" * 20000,
+        "x" * 100_000,
+        "# alert ip any any -> 192.0.2.1 any (sid:1;)",
     ],
-)  # fmt: skip
+)
 def test_broken_lines_are_told_and_never_raise(text):
     """Whatever stands there, reading goes on; nothing is taken."""
     reading = suricata_read.read(text + "\n" + 'alert ip any any -> 192.0.2.9 any (msg:"ok"; sid:9;)\n')
