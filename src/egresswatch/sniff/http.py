@@ -25,6 +25,8 @@ _STATUS = re.compile(rb"HTTP/\d\.\d +(\d{3})(?: .*)?", re.DOTALL)
 _BEGIN = re.compile(rb"[A-Z][A-Z\-_]{0,23}(?: |\Z)|HTTP(?:/|\Z)")
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,31}://[^/]*")
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[^\s:/@\[\]]{1,255}):(\d{1,5})")
+_PATHLESS = (b"CONNECT", b"PRI")
+"""PRI begins HTTP/2 (RFC 9113 §3.4), which is not read."""
 _TUNNELLED = b"application/x-rtsp-tunnelled"
 
 
@@ -136,7 +138,7 @@ def _request(head: headers.Head, method: bytes, target: bytes, path: str) -> tup
     agent = head.get(b"user-agent")
     if agent:
         items.append(Item("http_user_agent", printable(agent, TEXT_LIMIT), detail if not host else ""))
-    if method != b"CONNECT":
+    if method not in _PATHLESS:
         items.append(Item("http_path", _ORIGIN.sub("", path, count=1) or "/", method.decode()))
         kind = head.get(b"accept") if method == b"GET" else head.get(b"content-type")
         if kind == _TUNNELLED:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egresswatch.records import Item, Message, Verdict
-from egresswatch.sniff import http
+from egresswatch.records import FlowInfo, Item, Message, Parser, Verdict
+from egresswatch.sniff import facts, http
 
 Build = Callable[..., Message]
 
@@ -54,6 +54,47 @@ def test_credentials_never_come_out(segment: Build) -> None:
     assert "pass" not in told
     assert "cGFz" not in told
     assert "192.0.2.1" in told
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/artemis/api/resource/v1/cameras?token=x#y", "/artemis/api/resource/v1/cameras"), (b"/", "/"),
+        (b"http://u:pw@host.example:81/a/b?c", "/a/b"), (b"http://host.example", "/"), (b"*", "*"),
+    ],
+)  # fmt: skip
+def test_a_path_is_told_by_itself(segment: Build, target: bytes, path: str) -> None:
+    """Without scheme, host and query."""
+    found = items(segment, b"GET " + target + b" HTTP/1.1\r\n\r\n")
+    assert found == (Item("http_path", path, "GET"),)
+
+
+def test_a_proxy_is_asked_for_a_host(segment: Build) -> None:
+    """Said before the proxy's own name; there is no path."""
+    head = b"CONNECT Cloud.Example:8443 HTTP/1.1\r\nHost: p.example\r\nProxy-Authorization: x\r\n\r\n"
+    assert items(segment, head) == (
+        Item("http_connect", "cloud.example:8443", ""),
+        Item("http_host", "p.example", "CONNECT Cloud.Example:8443"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("target", [b"a b:443", b"host", b"user:pw@host:443", b":443", b"host:port"])
+def test_an_odd_authority_is_not_told(segment: Build, target: bytes) -> None:
+    """Neither without a port, nor with credentials."""
+    assert items(segment, b"CONNECT " + target + b" HTTP/1.1\r\n\r\n") == ()
+
+
+def test_the_preface_of_http_2_is_no_request(segment: Build) -> None:
+    """RFC 9113 §3.4."""
+    assert items(segment, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") == ()
+
+
+def test_the_host_of_a_connect_is_the_name_of_the_flow(segment: Build) -> None:
+    """It counts before that of the Host field."""
+    head = b"CONNECT [2001:DB8::1]:443 HTTP/1.1\r\nHost: proxy.example\r\n\r\n"
+    info = FlowInfo()
+    facts.add(info, segment(head), Parser.HTTP, items(segment, head))
+    assert (info.server_name, info.server_name_source) == ("2001:db8::1", "http")
 
 
 def test_a_head_waits_for_its_last_byte(segment: Build) -> None:

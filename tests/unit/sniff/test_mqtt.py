@@ -13,6 +13,7 @@ from egresswatch.records import Item, Message, Verdict
 from egresswatch.sniff import mqtt
 
 Build = Callable[..., Message]
+Read = Callable[..., list[Item]]
 
 
 def text(value: bytes) -> bytes:
@@ -49,6 +50,65 @@ def test_user_name_and_password_are_not_told(segment: Build) -> None:
     wire = connect(b"MQTT", 4, b"cam-1", 0xC2, tail=text(b"admin") + text(b"secret"))
     _, items, _ = mqtt.parse(wire, segment(wire))
     assert items == (Item("mqtt_client_id", "cam-1", "MQTT 3.1.1, username given, password given"),)
+
+
+def packet(first: int, body: bytes) -> bytes:
+    size, length = len(body), b""
+    while True:
+        length += bytes([size & 0x7F | (0x80 if size > 127 else 0)])
+        size >>= 7
+        if not size:
+            return bytes([first]) + length + body
+
+
+HELLO = connect(b"MQTT", 4, b"cam-1", 0xC2, tail=text(b"admin") + text(b"secret"))
+
+
+def topics(items: list[Item]) -> list[tuple[str, str]]:
+    return [(item.value, item.detail) for item in items if item.kind == "mqtt_topic"]
+
+
+def test_topics_are_told_by_their_beginning(whole_or_not: Read) -> None:
+    """Three levels, once each; what looks like an identifier is a star; messages are not read."""
+    wire = HELLO + packet(0x82, b"\0\1" + text(b"cmd/+/#") + b"\1" + text(b"/ota/DS2CD2143G0I/x/y") + b"\0")
+    wire += packet(0x32, text(b"smart/device/out/bf3ac61cd0e5/z") + b"\0\2geheim" * 300) * 2 + b"\xc0\0"
+    wire += packet(0x30, text(b"4020123/event") + b"geheim")
+    told = whole_or_not(mqtt.Reader, wire)
+    assert topics(told) == [
+        ("cmd/+/#", "subscribe"), ("/ota/*/x", "subscribe"), ("smart/device/out", "publish"),
+        ("*/event", "publish"),
+    ]  # fmt: skip
+    assert "geheim" not in repr(told)
+
+
+def test_topics_of_version_5(whole_or_not: Read) -> None:
+    """Its subscriptions have properties."""
+    wire = connect(b"MQTT", 5, b"c", properties=b"\0") + packet(
+        0x82, b"\0\1\x02\x0b\x05" + text(b"a/b") + b"\1"
+    )
+    assert topics(whole_or_not(mqtt.Reader, wire)) == [("a/b", "subscribe")]
+
+
+def test_without_a_connect_nothing_is_read(segment: Build) -> None:
+    """A PUBLISH could be anything."""
+    wire = packet(0x30, text(b"a/b"))
+    assert mqtt.Reader()(wire, segment(wire))[0] is Verdict.NOT_MINE
+
+
+def test_topics_are_bounded(read: Read) -> None:
+    """New ones without end; a topic as long as a message."""
+    wire = HELLO + b"".join(packet(0x30, text(b"t%d" % number)) for number in range(200))
+    assert len(topics(read(mqtt.Reader(), wire))) == mqtt._MAX_TOPICS
+    long = topics(read(mqtt.Reader(), HELLO + packet(0x30, text(b"x" * 3000))))
+    assert len(long[0][0]) == 255
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_no_packets_raise(read: Read, tail: bytes, cut: bool) -> None:
+    """Any packets behind a CONNECT."""
+    for wire in (tail, b"\x82" + tail, b"\x30\x20" + tail, b"\x30\xff\xff\xff\x7f" + tail):
+        read(mqtt.Reader(), HELLO, wire, cut=cut)
+        read(mqtt.Reader(), connect(b"MQTT", 5, b"c", properties=b"\0"), wire, cut=cut)
 
 
 def test_a_connect_waits_for_its_identifier(segment: Build) -> None:

@@ -44,6 +44,51 @@ def test_a_response_tells_server_and_realm(segment: Build) -> None:
     )
 
 
+def transport(segment: Build, value: bytes, status: bool = False) -> list[tuple[str, str]]:
+    start = b"RTSP/1.0 200 OK" if status else b"SETUP rtsp://a/t RTSP/1.0"
+    _, found, _ = rtsp.parse(start + b"\r\nTransport: " + value + b"\r\n\r\n", segment(b""))
+    return [(item.value, item.detail) for item in found if item.kind == "rtsp_transport"]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (b"RTP/AVP;unicast;client_port=5000-5001", ("udp client_port 5000-5001", "SETUP")),
+        (b'RTP/AVP/TCP;unicast;interleaved=0-1;mode="PLAY"', ("tcp interleaved 0-1", "SETUP, mode PLAY")),
+        (b"RTP/AVP/TCP;interleaved=2-3;mode=record", ("tcp interleaved 2-3", "SETUP, mode record")),
+        (b"rtp/avp/udp; multicast ; port = 9000-9001;ttl=5", ("udp multicast port 9000-9001", "SETUP")),
+        (b"RTP/AVP;client_port=1-2,RTP/AVP/TCP;interleaved=0-1", ("udp client_port 1-2", "SETUP")),
+    ],
+)
+def test_how_media_travels(segment: Build, value: bytes, told: tuple[str, str]) -> None:
+    """The first choice, in one form."""
+    assert transport(segment, value) == [told]
+
+
+def test_an_answer_tells_the_ports_of_both_and_the_source(segment: Build) -> None:
+    """RFC 2326 §12.39."""
+    value = b"RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001;ssrc=1A2B3C4D;source=192.0.2.1"
+    assert transport(segment, value, status=True) == [
+        ("udp client_port 5000-5001 server_port 6000-6001", "status 200, ssrc 1A2B3C4D")
+    ]
+
+
+def test_without_a_transport_there_is_none(segment: Build) -> None:
+    """Nor for an empty one; a list without end is cut."""
+    assert transport(segment, b"") == []
+    assert len(transport(segment, b"RTP/AVP" + b";port=1-2" * 900)[0][0]) < 200
+
+
+@pytest.mark.parametrize("method", [b"ANNOUNCE", b"RECORD"])
+def test_a_push_is_told(segment: Build, method: bytes) -> None:
+    """Media that goes to the server."""
+    head = method + b" rtsp://u:pw@media.example/live/cam RTSP/1.0\r\n\r\n"
+    assert rtsp.parse(head, segment(b""))[1] == (
+        Item("rtsp_request", "rtsp://media.example/live/cam", method.decode()),
+        Item("rtsp_push", "rtsp://media.example/live/cam", method.decode()),
+    )
+
+
 def test_a_description_is_stepped_over(segment: Build) -> None:
     """The SDP body is not read."""
     head = b"RTSP/1.0 200 OK\r\nContent-Length: 4\r\n\r\n"
