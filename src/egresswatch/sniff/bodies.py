@@ -27,6 +27,7 @@ _ICO = b"\x00\x00\x01\x00"
 _UNTOLD = (b"", b"application/octet-stream", b"text/plain")
 _TITLE = re.compile(rb"<title(?:\s[^<>]{0,128})?>([^<]{0,512})</title", re.IGNORECASE)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]{0,256}\r?\n")
+_LAST_CHUNK = b"\n0\r\n\r\n"
 _PUSHING = ("POST", "PUT")
 _INFLATE = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 """Window bits of zlib by content coding (RFC 9110 §8.4.1)."""
@@ -78,13 +79,15 @@ class Whole:
 
     def read(self, data: bytes, *, final: bool) -> tuple[tuple[Item, ...], int, bool]:
         """All at once, or nothing yet."""
-        plain, ended = dechunked(data) if self._chunked else (data, False)
-        if not (final or ended or len(data) >= self._limit or b"</" in data[-96:]):
+        enough = final or len(data) >= self._limit
+        # looked at only when it can be the end: a body that comes byte by byte must not be read as often
+        if not enough and not (data.endswith(_LAST_CHUNK) if self._chunked else b"</" in data[-96:]):
             return (), 0, False
+        plain, ended = dechunked(data) if self._chunked else (data, False)
         plain = plain[: self._limit]
         if self._coding:
             plain = _inflated(plain, _INFLATE[self._coding], self._limit)
-        enough = final or ended or len(data) >= self._limit or xmltext.ended(plain)
+        enough = enough or ended or xmltext.ended(plain)
         return (self._function(plain), len(data), True) if enough else ((), 0, False)
 
 
