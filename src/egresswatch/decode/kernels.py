@@ -112,9 +112,9 @@ def _quote(d: Any, at: Any, pe: Any, scratch: Any, counts: Any, quote: Any) -> A
 
 
 @inline
-def _is_neighbour(d: Any, row: Any, l4: Any, pe: Any) -> Any:
-    """A router or neighbour solicitation or advertisement (RFC 4861 §4), whole."""
-    if l4 < 0 or pe - l4 < 8 or row["flags"] & (PF_FRAG_FIRST | PF_FRAG_LATER) != 0:
+def _is_neighbour(d: Any, row: Any, at: Any, l4: Any, pe: Any) -> Any:
+    """A router or neighbour solicitation or advertisement (RFC 4861 §4), whole, that no router passed on."""
+    if l4 < 0 or pe - l4 < 8 or u8(d, at + 7) != 255 or row["flags"] & (PF_FRAG_FIRST | PF_FRAG_LATER) != 0:
         return False
     kind = u8(d, l4)
     return kind >= 133 and kind <= 136
@@ -182,14 +182,14 @@ def decode(
                 proto, l4, pe = write_ip(d, at, e, wire_end, version, want_dup, row, counts)
                 row["vlan"] = vlan
                 _place_l2(row, p, dst, src)
+                if proto == 58 and na < len(asides) and _is_neighbour(d, row, at, l4, pe):
+                    _set_aside(asides[na], ASIDE_NDP, l4, pe, i, vlan, src)
+                    na += 1
                 if is_tunnel(proto, wanted):
                     proto, l4, pe = _open_tunnels(
                         d, p, proto, l4, pe, wire_end, wanted, want_dup, row, counts
                     )
                 counts[C_BYTES] += np.uint64(row["ip_bytes"])
-                if proto == 58 and na < len(asides) and _is_neighbour(d, row, l4, pe):
-                    _set_aside(asides[na], ASIDE_NDP, l4, pe, i, vlan, src)
-                    na += 1
                 if (proto == 1 or proto == 58) and _is_icmp_error(d, proto, l4, pe):
                     counts[C_ICMP] += 1
                     kind = u8(d, l4)

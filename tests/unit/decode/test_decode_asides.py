@@ -24,9 +24,9 @@ def frame(kind: int, payload: bytes, tags: tuple[int, ...] = ()) -> bytes:
     return mac("01:80:c2:00:00:0e") + mac(CAMERA.mac) + tagged + struct.pack(">H", kind) + payload
 
 
-def neighbour(kind: int) -> bytes:
+def neighbour(kind: int, hop: int = 255) -> bytes:
     message = bytes([kind, 0, 0, 0]) + bytes(20)
-    return ethernet(LINK.mac, "33:33:00:00:00:01", ipv6(LINK.addr, "ff02::1", 58, message, hop=255))
+    return ethernet(LINK.mac, "33:33:00:00:00:01", ipv6(LINK.addr, "ff02::1", 58, message, hop=hop))
 
 
 def asides(*frames: bytes):
@@ -76,6 +76,12 @@ def test_neighbour_messages_are_set_aside_and_accounted(kind):
 def test_other_icmpv6_is_not(kind):
     """Echo, redirect, multicast listener reports."""
     _, out = asides(neighbour(kind))
+    assert len(out.asides) == 0
+
+
+def test_what_a_router_passed_on_is_not():
+    """RFC 4861 §6.1: such messages are valid on their own link only."""
+    _, out = asides(neighbour(136, hop=254))
     assert len(out.asides) == 0
 
 
