@@ -38,17 +38,14 @@ def concluded(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) 
 
 
 def _encrypted(m: Message, items: tuple[Item, ...], kind: str, named: str, offer: str) -> tuple[Item, ...]:
-    hello = next((item for item in items if item.kind == "ja4"), None)
-    if hello is None:
-        return ()
-    offers = hello.detail.removeprefix("alpn=").split(",")
-    if offer in offers:
-        why = f"offers {offer}"
-    elif m.dport == _PORT:
-        why = f"port {_PORT}"
-    else:
-        return ()
-    return (Item(kind, _asked(items, named) or m.dst, why),)
+    why = f"port {_PORT}" if m.dport == _PORT else ""
+    for item in items:
+        if item.kind != "ja4":
+            continue
+        if offer in item.detail and offer in item.detail.removeprefix("alpn=").split(","):
+            why = f"offers {offer}"
+        return (Item(kind, _asked(items, named) or m.dst, why),) if why else ()
+    return ()
 
 
 def _asked(items: tuple[Item, ...], kind: str) -> str:
