@@ -92,13 +92,13 @@ def spoken_mark(vendor: str, protocol: str, rule_id: str, *, shared: bool = Fals
 
 
 def read_sighting(
-    kind: str, value: str, detail: str, fingerprints: Iterable[Fingerprint], vendors: Mapping[str, Vendor]
+    kind: str, value: str, detail: str, fingerprints: Iterable[Fingerprint], names: MakerNames
 ) -> Reading:
     """What a sighting that a host itself made says about it; mute when it says nothing."""
     prints = tuple(fingerprints)
     marks = [fingerprint_mark(found, shown(kind, value)) for found in prints if found.parts <= 1]
     reader = _READERS.get(kind)
-    mark = reader(Said(kind, value, detail, prints, vendors)) if reader is not None else None
+    mark = reader(Said(kind, value, detail, prints, names)) if reader is not None else None
     if mark is not None:
         marks.append(mark)
     return Reading(tuple(marks), tuple(found for found in prints if found.parts > 1))
@@ -125,16 +125,26 @@ def shown(kind: str, value: str) -> str:
     return f"{words} {value[:_SHOWN]}" if kind.endswith("_port") else f'{words} "{value[:_SHOWN]}"'
 
 
-def maker_in(text: str, vendors: Mapping[str, Vendor]) -> str:
-    """The maker whose name or other name stands in a text as whole words; the longest one, else none."""
-    words = f" {' '.join(_WORDS.findall(text.lower()))} "
-    best = (0, "")
-    for vendor in vendors.values():
-        for name in (vendor.name, *vendor.aliases) if vendor.sells else ():
-            wanted = " ".join(_WORDS.findall(name.lower()))
-            if len(wanted) > best[0] and f" {wanted} " in words:
-                best = len(wanted), vendor.id
-    return best[1]
+class MakerNames:
+    """Finds the maker whose name or other name stands in a text as whole words; the longest one counts."""
+
+    def __init__(self, vendors: Mapping[str, Vendor]) -> None:
+        self._by_first: dict[str, list[tuple[list[str], str]]] = {}
+        for vendor in vendors.values():
+            for name in (vendor.name, *vendor.aliases) if vendor.sells else ():
+                words = _WORDS.findall(name.lower())
+                if words:
+                    self._by_first.setdefault(words[0], []).append((words, vendor.id))
+
+    def find(self, text: str) -> str:
+        """Id of the maker; empty when there is none."""
+        words = _WORDS.findall(text[:_MODEL].lower())
+        best = (0, "")
+        for at, word in enumerate(words):
+            for name, vendor in self._by_first.get(word, ()):
+                if words[at : at + len(name)] == name and sum(map(len, name)) > best[0]:
+                    best = sum(map(len, name)), vendor
+        return best[1]
 
 
 class Said(NamedTuple):
@@ -144,7 +154,7 @@ class Said(NamedTuple):
     value: str
     detail: str
     prints: tuple[Fingerprint, ...]
-    vendors: Mapping[str, Vendor]
+    names: MakerNames
 
 
 def _protocol(said: Said) -> Mark:
@@ -172,7 +182,7 @@ def _onvif_scope(said: Said) -> Mark | None:
     text = f"announces ONVIF {name.lower()} {told}"
     if name.lower() == "hardware":
         return Mark("onvif_scope", text, _ONVIF_POINTS, model=told)
-    maker = maker_in(told, said.vendors)
+    maker = said.names.find(told)
     return Mark("onvif_scope", text, _ONVIF_POINTS, vendor=maker, vendor_points=4 if maker else 0)
 
 
@@ -198,7 +208,7 @@ def _discovery(said: Said) -> Mark | None:
     told = {match[1]: _clean(match[2]) for match in _TOLD.finditer(said.detail)}
     brand, value = told.get("brand", ""), _clean(said.value)
     name = "" if value.lower() in (*_UNNAMED, brand.lower()) else value
-    maker = maker_in(brand, said.vendors)
+    maker = said.names.find(brand)
     named = said.kind == "xmdiscover"  # its answer has no model, but a name
     return Mark(
         said.kind, shown(said.kind, said.value), 60, vendor=maker, vendor_points=6 if maker else 0,
@@ -219,7 +229,7 @@ def _field(said: Said) -> Mark | None:
     if fact != "maker":
         told: dict[str, Any] = {fact: value}
         return Mark(said.kind, text, points, **told)
-    maker = maker_in(value, said.vendors)
+    maker = said.names.find(value)
     brand = "" if maker else value
     return Mark(said.kind, text, points, vendor=maker, vendor_points=6 if maker else 0, brand=brand)
 

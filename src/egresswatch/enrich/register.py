@@ -21,6 +21,7 @@ from egresswatch.enrich.hosts import UNSPECIFIED, Hosts
 from egresswatch.enrich.ids import Ids
 from egresswatch.enrich.inventory import Entry, Inventory
 from egresswatch.enrich.marks import (
+    MakerNames,
     Reading,
     fingerprint_mark,
     platform_mark,
@@ -48,6 +49,7 @@ class Register:
         self._inventory = inventory
         self._ids = Ids()
         self._hosts = Hosts(tables, site.kind, self._ids, self._judge, max_hosts)
+        self._names = MakerNames(tables.vendors)
         self._refused_parts = 0
         self._read: dict[tuple[str, str, str], Reading] = {}
 
@@ -141,7 +143,7 @@ class Register:
                 self._read.clear()
             # who asks for a maker's path is not of that make
             prints = () if kind in SERVED_KINDS else self._tables.fingerprints(_SERVED.get(kind, kind), value)
-            reading = read_sighting(kind, value, detail, prints, self._tables.vendors)
+            reading = read_sighting(kind, value, detail, prints, self._names)
             self._read[key] = reading
         return reading
 

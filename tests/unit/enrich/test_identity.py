@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egresswatch.enrich.identity import identify, related
-from egresswatch.enrich.marks import oui_mark, platform_mark, read_sighting
+from egresswatch.enrich.marks import MakerNames, oui_mark, platform_mark, read_sighting
 from egresswatch.rules.makers import Oui
 
 
@@ -23,7 +23,7 @@ def marks_of(tables, *sightings):
             found.append(platform_mark(value, f"{value}/cloud", "EW-X-0001"))
         else:
             found.extend(read_sighting(
-                kind, value, "", tables.fingerprints(kind, value), tables.vendors).marks)
+                kind, value, "", tables.fingerprints(kind, value), MakerNames(tables.vendors)).marks)
     return found
 
 
@@ -142,5 +142,5 @@ def test_several_host_names_are_a_conflict(tables):
 @given(kind=st.sampled_from(["onvif_scope", "dhcp_hostname", "p2p", "rtsp_server", "x"]), value=st.text())
 def test_no_value_breaks_it(kind, value):
     """Values come from the network."""
-    found = identify(read_sighting(kind, value, "", (), {}).marks, {})
+    found = identify(read_sighting(kind, value, "", (), MakerNames({})).marks, {})
     assert found.model.isprintable()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from egresswatch.enrich.marks import (
     EVIDENCE_KINDS,
+    MakerNames,
     fingerprint_mark,
-    maker_in,
     read_sighting,
     shown,
     spoken_mark,
@@ -87,14 +87,14 @@ SILENT = [
 def test_a_protocols_own_words(case, tables):
     """Without any fingerprint of the rule pack."""
     (kind, value, detail), expected = READINGS[case]
-    (mark,) = read_sighting(kind, value, detail, (), tables.vendors).marks
+    (mark,) = read_sighting(kind, value, detail, (), MakerNames(tables.vendors)).marks
     assert {name: getattr(mark, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("sighting", SILENT)
 def test_what_says_nothing(sighting, tables):
     """Searches of tools, other devices' fields, and text that cannot be shown."""
-    assert read_sighting(*sighting, (), tables.vendors).mute
+    assert read_sighting(*sighting, (), MakerNames(tables.vendors)).mute
 
 
 def test_every_kind_of_fingerprint_is_evidence():
@@ -106,7 +106,7 @@ def test_every_kind_of_fingerprint_is_evidence():
 def test_a_fingerprint_with_parts_waits_for_the_others(tables):
     """One of its conditions alone is no mark."""
     found = Fingerprint("FP-1", "served_port", "dahua", "camera", "", "high", "known", part=1, parts=2)
-    reading = read_sighting("served_port", "tcp/37777", "", (found,), tables.vendors)
+    reading = read_sighting("served_port", "tcp/37777", "", (found,), MakerNames(tables.vendors))
     assert (reading.marks, reading.parts, reading.mute) == ((), (found,), False)
 
 
@@ -129,11 +129,12 @@ def test_a_maker_is_found_by_whole_words(tables):
     """The longest name wins; a name inside a word is none, nor is a hosting company's."""
     vendors = dict(tables.vendors)
     vendors["amazon"] = Vendor("amazon", "Amazon", "US", "", (), (), (), kind="hosting")
-    assert maker_in("HIKVISION Digital", vendors) == "hikvision"
-    assert maker_in("hik", vendors) == "hikvision"
-    assert maker_in("Hikvisionist", vendors) == ""
-    assert maker_in("Amazon", vendors) == ""
-    assert maker_in("", vendors) == ""
+    names = MakerNames(vendors)
+    assert names.find("HIKVISION Digital") == "hikvision"
+    assert names.find("hik") == "hikvision"
+    assert names.find("Hikvisionist") == ""
+    assert names.find("Amazon") == ""
+    assert names.find("") == ""
 
 
 def test_evidence_names_its_kind():
@@ -148,6 +149,6 @@ def test_evidence_names_its_kind():
 )
 def test_no_value_breaks_a_reader(kind, value, detail):
     """Values come from the network; what becomes a fact can be shown."""
-    for mark in read_sighting(kind, value, detail, (), {}).marks:
+    for mark in read_sighting(kind, value, detail, (), MakerNames({})).marks:
         assert all(part.isprintable() for part in (mark.model, mark.firmware, mark.brand))
         assert len(mark.model) <= 64

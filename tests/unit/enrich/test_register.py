@@ -348,7 +348,9 @@ STEP = st.tuples(
         ["10.0.0.1", "10.0.0.2", "10.0.0.3", "fe80::1", "0.0.0.0", "203.0.113.7", "224.0.0.1", "x"]
     ),
     st.sampled_from([None, 20, 30]),
-    st.sampled_from(["", "rtsp_server", "p2p", "dhcp_hostname", "dhcp_vendor_class", "platform"]),
+    st.sampled_from(
+        ["", "rtsp_server", "p2p", "dhcp_hostname", "dhcp_vendor_class", "platform", "bind", "spoke", "lldp"]
+    ),
 )
 
 
@@ -360,13 +362,19 @@ def test_whatever_is_seen_the_register_is_consistent(tables, steps, limit):
     def run():
         register = Register(tables, load_site(None), Inventory(()), limit)
         for mac, addr, vlan, kind in steps:
+            if kind == "bind":
+                register.binding(mac, addr, vlan, T)
+                continue
             asset = register.observe(mac, addr, vlan, T)
             if asset is not None and addr != "0.0.0.0":
                 assert addr in asset.ips or register.refused
             if kind == "platform":
                 register.platform(addr, mac, "ezviz", "ezviz/cloud", "EW-EZV-0001", T)
+            elif kind == "spoke":
+                register.spoke(addr, mac, "dahua", "dahua-p2p", "EW-DAH-0007", T)
+                register.counts(addr, mac, 2, 1)
             elif kind:
-                register.evidence(addr, mac, kind, "Dahua Rtsp Server", T)
+                register.evidence(addr, mac, kind, "Dahua Rtsp Server", T, "model")
             everyone = register._hosts.all()
             ids = [each.asset_id for each in everyone]
             assert len(ids) == len(set(ids))
