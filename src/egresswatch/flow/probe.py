@@ -4,7 +4,8 @@
 ``probe`` tries only the patterns whose first byte can fit, in table order, and gives the first
 built-in parser and the first recogniser of the rule pack that match. A comparison that would read
 past the captured bytes does not match. A pattern can ask who sent the payload and which of its side's
-it is. The lists are built by ``pattern_lists``.
+it is. The lists are built by ``pattern_lists``: one for packets with a port that some pattern asks for,
+and a shorter one for all the others, which most packets are.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ from egresswatch.records import PATTERN, RECOGNISER_BASE, Array
 
 _U0 = np.uint64(0)
 _TOP = np.uint64(56)
+_LANES = 512
+"""Protocol (TCP, UDP) and first byte."""
+_FREE = _LANES + 1
+"""Where the lists without ports begin in ``starts``."""
+_PORTS = 2 * _FREE
+"""Where ``starts`` goes on as a set of bits: protocol and lower bits of every port that is asked for."""
+_PORT_BITS = 12
+_PORT_MASK = (1 << _PORT_BITS) - 1
 
 
 @inline
@@ -80,6 +89,13 @@ def _fits(
     return pattern["rel"] == 0 or _related(d, p, cap, size, pattern)
 
 
+@inline
+def _asked_for(starts: Any, udp: Any, port: Any) -> Any:
+    """Can some pattern ask for this port? (Always yes when one does.)"""
+    bit = udp << _PORT_BITS | (port & _PORT_MASK)
+    return np.int64(starts[_PORTS + (bit >> 5)]) >> (bit & 31) & 1 != 0
+
+
 @kernel
 def probe(
     d: Any, p: Any, cap: Any, size: Any, proto: Any, sport: Any, dport: Any, sender: Any, number: Any,
@@ -90,7 +106,10 @@ def probe(
     found, recogniser, every = np.int64(0), np.int64(0), np.int64(0)
     if cap < 1:
         return found, recogniser, every
-    lane = (0 if proto == 6 else 256) + u8(d, p)
+    udp = np.int64(0 if proto == 6 else 1)
+    lane = 256 * udp + u8(d, p)
+    if not _asked_for(starts, udp, sport) and not _asked_for(starts, udp, dport):
+        lane += _FREE
     for k in range(np.int64(starts[lane]), np.int64(starts[lane + 1])):
         pattern = patterns[np.int64(order[k])]
         parser = np.int64(pattern["parser"])
@@ -110,7 +129,8 @@ def probe(
 
 
 def pattern_lists(patterns: Array) -> tuple[Array, Array]:
-    """(starts int32[513], order int32[n]): pattern numbers by protocol (TCP, UDP) and first byte."""
+    """(starts, order int32[n]): pattern numbers by protocol (TCP, UDP) and first byte, all of them, and
+    once more those without a port; ``starts`` int32 ends with the ports that are asked for."""
     assert patterns.dtype == PATTERN
     byte = np.arange(256, dtype=np.uint64)[:, None]
     fits = np.ones((256, len(patterns)), np.bool_)
@@ -119,6 +139,12 @@ def pattern_lists(patterns: Array) -> tuple[Array, Array]:
         mask, value = patterns["mask" + k] >> _TOP, patterns["value" + k] >> _TOP
         fits &= elsewhere | (byte & mask == value)
     lanes = np.concatenate([fits & (patterns["proto"] == proto) for proto in (6, 17)])
-    order = lanes.nonzero()[1] if lanes.any() else np.zeros(1)
+    free = lanes & (patterns["port"] == 0)
+    order = np.concatenate([lanes.nonzero()[1], free.nonzero()[1], [0]])
     starts = np.concatenate([[0], lanes.sum(axis=1).cumsum()])
-    return starts.astype(np.int32), order.astype(np.int32)
+    starts = np.concatenate([starts, starts[-1] + np.concatenate([[0], free.sum(axis=1).cumsum()])])
+    bits = np.zeros(2 << _PORT_BITS, np.uint8)
+    asked = patterns[patterns["port"] != 0]
+    bits[(asked["proto"] != 6).astype(np.int64) << _PORT_BITS | (asked["port"] & _PORT_MASK)] = 1
+    words = np.packbits(bits, bitorder="little").view("<u4").astype(np.uint32).view(np.int32)
+    return np.concatenate([starts.astype(np.int32), words]), order.astype(np.int32)

@@ -96,7 +96,7 @@ def test_random_patterns(rows, proto, port, payload, extra, who):
 
 @pytest.mark.parametrize("rows", [BUILTIN, BUILTIN[::-3], PATTERNS_OF_ONE, np.zeros(0, PATTERN)])
 def test_each_first_byte_has_the_patterns_that_can_fit_it(rows):
-    """In the order of the table, by protocol and byte; what cannot fit is not tried."""
+    """In the order of the table, by protocol and byte; what cannot fit is not tried; and without ports."""
     starts, order = pattern_lists(rows)
     for lane in range(512):
         proto, byte = (6, lane) if lane < 256 else (17, lane - 256)
@@ -107,6 +107,8 @@ def test_each_first_byte_has_the_patterns_that_can_fit_it(rows):
             if pattern["proto"] == proto and all(byte & mask == value for mask, value in tops):
                 want.append(k)
         assert order[starts[lane] : starts[lane + 1]].tolist() == want
+        free = order[starts[513 + lane] : starts[514 + lane]].tolist()
+        assert free == [k for k in want if not rows[k]["port"]]
 
 
 @pytest.mark.parametrize("rel", [(0, 0, 0), (1, 6, 6), (2, 6, 6), (3, 4, 6), (4, 4, 6)])
@@ -166,8 +168,7 @@ class Stream:
 def test_a_datagram_that_matches_goes_up_and_its_neighbours_do_not():
     """UDP without ``every``: only the payload that matched."""
     up, tally = handed([dgram(b"noise"), dgram(b"ONCE more"), dgram(b"noise again")])
-    assert up == [(1, Parser.STUN, 0, 1)]
-    assert tally["handed_up"] == 1
+    assert (up, tally["handed_up"]) == ([(1, Parser.STUN, 0, 1)], 1)
 
 
 def test_every_datagram_of_a_flow_that_asks_for_it():
@@ -212,9 +213,8 @@ def test_a_recogniser_can_ask_who_speaks(there):
 
 def test_a_recogniser_can_ask_which_payload_it_is():
     """Counted from 1 on each side; empty packets do not count, nor what comes after the probes."""
-    s = Stream()
+    s, tcp_knock = Stream(), row(RECOGNISER_BASE + 3, 6, b"KNOCK")
     shots = [s.send(b""), s.send(b"KNOCK"), s.send(b"KNOCK"), s.send(b"KNOCK", back=True), s.send(b"KNOCK")]
-    tcp_knock = row(RECOGNISER_BASE + 3, 6, b"KNOCK")
     assert told(shots, asking((0, 1, 1), tcp_knock.copy())) == [(1, True, 1), (3, False, 1)]
     assert told(shots, asking((0, 2, 3), tcp_knock.copy())) == [(2, True, 2), (4, True, 3)]
     assert len(told([s.send(b"KNOCK") for _ in range(40)], tcp_knock)) == 16
@@ -235,7 +235,7 @@ def test_a_later_request_starts_anew_with_a_fresh_budget():
     """HTTP asks for every payload to be tried: a second request on the same connection is read."""
     s = Stream()
     shots = [s.send(b"GET /1"), *(s.send(b"x" * 100) for _ in range(30)), s.send(b"GET /2"), s.send(b"y")]
-    up, _ = handed(shots, flow_bytes=50, probe_packets=4)
+    up = handed(shots, flow_bytes=50, probe_packets=4)[0]
     assert [u for u in up if u[3]] == [(0, Parser.HTTP, 0, 1), (31, Parser.HTTP, 0, 1)]
     assert up[-1] == (32, Parser.HTTP, 0, 0)
 
