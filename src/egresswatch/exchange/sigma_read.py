@@ -22,6 +22,8 @@ from egresswatch.rules.nodes import Node, Notes
 from egresswatch.rules.shape import Seen
 
 MAX_DOCUMENTS = 20_000
+MAX_DOCUMENT = 256 << 10
+"""Characters of one rule: real ones have a few thousand."""
 NAMES = frozenset((
     "query", "queryname", "record", "dns.question.name", "cs-host", "c-uri-host", "r-dns", "host",
     "destinationhostname", "dsthostname", "dst_host", "tls.server_name", "server_name",
@@ -43,6 +45,9 @@ def read(text: str, label: str = "sigma") -> Reading:
         if number >= MAX_DOCUMENTS:
             reading.left(subject, "this rule and all after it", f"more than {MAX_DOCUMENTS} rules")
             break
+        if len(document) > MAX_DOCUMENT:
+            reading.left(subject, "a document", f"is longer than {MAX_DOCUMENT} characters")
+            continue
         notes = Notes()
         node = read_document(document, label, notes)
         if node is None or notes.errors or not isinstance(node.value, dict):

@@ -26,6 +26,9 @@ from egresswatch.rules.tables import MatchTables
 
 MAX_FILE = 4 << 20
 MAX_DEPTH = 32
+MANY_OPEN = 2000
+_COMPACT = re.compile(r"(?:[-?:][ \t]+){8}")
+"""Lists within lists on one line: the other way to nest deep with few characters."""
 READERS: dict[str, Callable[[Node, str, Notes], Any]] = {
     "rules": schema.read_rule,
     "vendors": makers_schema.read_vendor,
@@ -170,6 +173,7 @@ def _document(file: Path, name: str, notes: Notes) -> Node | None:
 def read_document(text: str, name: str, notes: Notes) -> Node | None:
     """The one YAML document of a text, read as strictly as a rule file; None after noting why not."""
     try:
+        _shallow(text, name)
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
@@ -185,6 +189,22 @@ def read_document(text: str, name: str, notes: Notes) -> Node | None:
         problem = str(getattr(error, "problem", None) or "cannot be read as YAML").replace("'", '"')
         notes.errors.append(RuleError(f"not YAML: {problem}", name, mark.line + 1 if mark else None))
     return None
+
+
+def _shallow(text: str, name: str) -> None:
+    """RuleError when a text is nested deeper than any rule: the reader in C recurses, and some thousand
+    levels would end the process. Only texts that could be so deep are looked through."""
+    if text.count("[") + text.count("{") <= MANY_OPEN and not _COMPACT.search(text):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            mark = event.start_mark
+            raise RuleError(f"nested deeper than {MAX_DEPTH} levels", name, mark.line + 1 if mark else None)
 
 
 def _value(node: yaml.Node, name: str, notes: Notes, seen: set[int], depth: int) -> Node:

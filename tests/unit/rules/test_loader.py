@@ -176,3 +176,16 @@ def test_any_edit_of_a_rule_is_a_rule_or_a_rule_error(
     """A rule with any piece replaced by anything loads or is refused with a place; nothing else happens."""
     text = yamls.RULE[:at] + put + yamls.RULE[at + cut :]
     assert "edit.yaml" in outcome(write(tmp_path, "edit.yaml", text))
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " + "[" * 200_000, "a:\n" + "- " * 200_000 + "x", "? " * 100_000, "{a: " * 100_000]
+)
+def test_a_file_nested_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    """YAML's reader recurses in C: without a look beforehand such a file would end the process."""
+    assert "nested deeper than 32 levels" in outcome(write(tmp_path, "deep.yaml", text))
+
+
+def test_many_short_lists_are_no_depth(tmp_path: Path) -> None:
+    """Only how deep they are counts, not how many."""
+    assert "nested" not in outcome(write(tmp_path, "wide.yaml", "rules: [" + "[], " * 5000 + "]"))
