@@ -70,6 +70,8 @@ class Found:
     confidence: str = "low"
     references: tuple[str, ...] = ()
     published: str = ""
+    dest_class: str = ""
+    """What the destination is, when the file is one of our own exports and says so."""
     line: int = 0
 
 

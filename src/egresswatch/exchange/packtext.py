@@ -106,7 +106,7 @@ def _rule(
         "id": rule_id, "rev": 1, "title": f"{title} [{rule_id}]", "status": "experimental",
         "severity": "medium" if bold else item.severity, "confidence": item.confidence, "vendor": VENDOR,
         "platform": f"{VENDOR}/{word(Path(origin.source).stem)}",
-        "dest_class": origin.dest_class, "purpose": "other", "side": "both",
+        "dest_class": item.dest_class or origin.dest_class, "purpose": "other", "side": "both",
     }  # fmt: skip
     if "payload" in match:
         rule["protocol"] = word(f"{VENDOR}-{item.key}")

@@ -13,6 +13,7 @@ import ipaddress
 import re
 
 from egresswatch.exchange.claims import Refused
+from egresswatch.rules.model import RULE_CLASSES
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
@@ -85,6 +86,11 @@ def word(text: str, limit: int = 64) -> str:
 def own_id(text: str) -> str:
     """``text`` when it is an id of one of our rules, else nothing."""
     return text if _OURS.fullmatch(text) else ""
+
+
+def own_class(text: str) -> str:
+    """``text`` when it is a class of destination that a rule may have, else nothing."""
+    return text if text in RULE_CLASSES else ""
 
 
 def number(*parts: str) -> int:

@@ -116,5 +116,10 @@ def _document(rule: Rule, category: str, fields: dict[str, list[str]]) -> dict[s
         "detection": {**selections, "condition": "1 of selection_*"},
         "falsepositives": list(rule.false_positives) or ["Unknown"],
         "level": rule.severity,
-        "egresswatch": {"rule": rule.id, "rev": rule.rev, "confidence": rule.confidence},
+        "egresswatch": {
+            "rule": rule.id,
+            "rev": rule.rev,
+            "class": rule.dest_class,
+            "confidence": rule.confidence,
+        },
     }

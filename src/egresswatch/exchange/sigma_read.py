@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from egresswatch.exchange.claims import Found, Indicator, Reading, Refused, joined
-from egresswatch.exchange.plain import from_label_pattern, name, network, own_id, words
+from egresswatch.exchange.plain import from_label_pattern, name, network, own_class, own_id, words
 from egresswatch.exchange.sigma import SEEN, WAYS
 from egresswatch.records import SEVERITIES
 from egresswatch.rules.loader import read_document
@@ -191,6 +191,7 @@ def _found(
         confidence=confidence if confidence in CONFIDENCES else "low",
         references=tuple(words(text, 200) for text in texts),
         published=date,
+        dest_class=own_class(_text(extra, "class")) if rule else "",
         line=line,
     )
 

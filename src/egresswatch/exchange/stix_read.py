@@ -16,7 +16,7 @@ from typing import Any
 
 from egresswatch.errors import EgresswatchError
 from egresswatch.exchange.claims import Found, Indicator, Reading, Refused, joined
-from egresswatch.exchange.plain import from_label_pattern, name, network, own_id, words
+from egresswatch.exchange.plain import from_label_pattern, name, network, own_class, own_id, words
 from egresswatch.exchange.stix import NEEDS, SOURCE
 from egresswatch.records import SEVERITIES
 from egresswatch.rules.model import PROTOS
@@ -185,6 +185,7 @@ def _found(item: dict[str, Any], found: tuple[Indicator, ...], subject: str, tit
         severity=level if level in SEVERITIES else "medium",
         confidence="high" if grade >= 70 else "medium" if grade >= 30 else "low",
         references=tuple(text for text in texts if text),
+        dest_class=own_class(labels.get("class", "")) if ids else "",
         published=str(item.get("valid_from", ""))[:10],
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 from egresswatch.errors import EgresswatchError
 from egresswatch.exchange import suricata_conditions as conditions
 from egresswatch.exchange.claims import Found, Indicator, Reading, Refused, told
-from egresswatch.exchange.plain import from_label_pattern, name, network, own_id, words
+from egresswatch.exchange.plain import from_label_pattern, name, network, own_class, own_id, words
 from egresswatch.rules.model import CONFIDENCES
 from egresswatch.rules.shape import Seen
 
@@ -219,6 +219,7 @@ def _found(rule: Any, indicators: tuple[Indicator, ...], subject: str, line: int
         severity=SEVERITIES.get(int(priority) if str(priority).isdigit() else 2, "medium"),
         confidence=confidence if confidence in CONFIDENCES else "low",
         references=tuple(words(url, 200) for url in urls),
+        dest_class=own_class(meta.get("class", "")) if own else "",
         published=meta.get("created_at", "").replace("_", "-"),
         line=line,
     )

@@ -44,6 +44,7 @@ def test_what_was_exported_loads_again_as_a_sound_pack(write, read, pack, tmp_pa
             "imported",
         )
         assert rule.references[0].startswith("feed.rules: EW-ABC-")
+        assert rule.dest_class == "p2p"  # as the exported rules say; ORIGIN alone would make it vendor_cloud
 
 
 def test_matches_are_those_of_the_first_pack(pack, rule, tmp_path):
