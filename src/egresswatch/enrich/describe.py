@@ -7,12 +7,12 @@ the inventory, else the marks, else the zone's role. Where these disagree, the a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from egresswatch.enrich.asset import LOCAL_BIT, Asset, Mark
 from egresswatch.enrich.identity import identify, related
 from egresswatch.enrich.inventory import Entry
-from egresswatch.rules.makers import Vendor, named
+from egresswatch.rules.makers import Vendor, chain, named
 from egresswatch.rules.site import Site
 from egresswatch.rules.site_model import WATCHED_ROLES
 
@@ -32,7 +32,7 @@ def describe(asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str
     asset.vendor = (vendor_id(entry.vendor, vendors) if entry else "") or found.vendor
     vendor = vendors.get(asset.vendor)
     asset.brand = vendor.name if vendor else (entry.vendor if entry else "") or found.brand
-    country = vendor.jurisdiction if vendor else ""
+    country = jurisdiction(chain(vendors, asset.vendor))
     asset.maker = f"{asset.brand} ({country})" if country else asset.brand
     asset.model = (entry.model if entry else "") or found.model
     asset.firmware = found.firmware
@@ -51,6 +51,11 @@ def told_evidence(asset: Asset, vendors: Mapping[str, Vendor]) -> list[str]:
     """The lines of evidence, each with the facts that rest on it."""
     before = asset.evidence[: len(asset.evidence) - len(asset.marks)]
     return [*before, *(mark.text + _says(mark, asset, vendors) for _, mark in asset.marks.values())]
+
+
+def jurisdiction(companies: Sequence[Vendor]) -> str:
+    """Country of a company, else of its nearest owner that has one."""
+    return next((company.jurisdiction for company in companies if company.jurisdiction), "")
 
 
 def vendor_id(text: str, vendors: Mapping[str, Vendor]) -> str:

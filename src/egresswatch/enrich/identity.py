@@ -117,7 +117,8 @@ def _role(marks: list[Mark], *, video: bool) -> str:
         if mark.role in VIDEO_ROLES and mark.points:
             votes[mark.role] = max(votes.get(mark.role, 0), mark.points)
     if votes:
-        return max(sorted(votes), key=lambda role: votes[role])
+        # a recorder does what cameras do as well, so of equal signs the larger role's count
+        return max(votes, key=lambda role: (votes[role], VIDEO_ROLES.index(role)))
     asks = any(mark.kind == "rtsp_request" for mark in marks)
     plain = any(mark.points and mark.kind not in AMBIGUOUS for mark in marks)
     return "recorder" if asks and plain else ""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from egresswatch.enrich.asset import Asset, mac_text
-from egresswatch.enrich.describe import told_evidence, vendor_id
+from egresswatch.enrich.describe import jurisdiction, told_evidence, vendor_id
 from egresswatch.enrich.inventory import Entry, Inventory
 from egresswatch.result import iso
 from egresswatch.rules.makers import Vendor, chain
@@ -48,16 +48,26 @@ def maker_row(vendor: str, brand: str, vendors: Mapping[str, Vendor]) -> dict[st
         return None
     companies = chain(vendors, vendor)
     own = companies[0] if companies else None
-    country = own.jurisdiction if own else ""
     return {
         "id": vendor,
         "name": own.name if own else brand or vendor,
         "parent": companies[1].name if len(companies) > 1 else None,
-        "jurisdiction": country or next((each.jurisdiction for each in companies if each.jurisdiction), None),
+        "jurisdiction": jurisdiction(companies) or None,
         "lists": [
             {"name": listing.name, "reference": listing.reference, "names": company.name}
             for company in companies
             for listing in company.lists
+        ],
+        "ownership": [
+            {
+                "text": remark.text,
+                "confidence": remark.confidence,
+                "references": list(remark.references),
+                "names": company.name,
+            }
+            for company in companies
+            for remark in company.remarks
+            if remark.topic == "ownership"
         ],
     }
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from egresswatch.enrich.asset import Mark
 from egresswatch.enrich.identity import identify, related
 from egresswatch.enrich.rows import made_by_rows, maker_row
-from egresswatch.rules.makers import Listing, Relation, Vendor
+from egresswatch.rules.makers import Listing, Relation, Remark, Vendor
 
+OWNED = Remark("ownership", "owned by X", "medium", ("s",))
+MADE = Remark("products", "makes locks too", "high", ("s",))
 NDAA = Listing("US NDAA section 889", "https://example.org/ndaa")
 
 
@@ -24,7 +27,7 @@ def company(id_, kind="maker", parent="", made_by=(), lists=(), country="CN", us
 VENDORS = {
     vendor.id: vendor
     for vendor in (
-        company("hik", lists=(NDAA,)),
+        dataclasses.replace(company("hik", lists=(NDAA,)), remarks=(OWNED, MADE)),
         company("ezv", parent="hik"),
         company("dah", lists=(NDAA,)),
         company("lts", "brand", made_by=[("hik", "high", ("https://example.org/lts",))], country="US"),
@@ -103,6 +106,7 @@ def test_a_maker_carries_its_owner_and_the_lists_that_name_either():
     assert maker_row("ezv", "", VENDORS) == {
         "id": "ezv", "name": "EZV", "parent": "HIK", "jurisdiction": "CN",
         "lists": [{"name": NDAA.name, "reference": NDAA.reference, "names": "HIK"}],
+        "ownership": [{"text": "owned by X", "confidence": "medium", "references": ["s"], "names": "HIK"}],
     }  # fmt: skip
     assert maker_row("sub", "", VENDORS)["jurisdiction"] == "US"
     assert maker_row("acme", "Acme", VENDORS)["name"] == "Acme"

@@ -44,6 +44,10 @@ CASES = {
         [("mac", 0x4419B6), ("rtsp_request", "rtsp://10.0.0.1/")], (True, "recorder", "hikvision", "high"),
     ),
     "recorder by its server": ([("http_server", "DNVRS-Webs")], (True, "recorder", "hikvision", "medium")),
+    "a recorder also answers as a camera": (
+        [("http_server", "DNVRS-Webs"), ("http_server", "App-webs/")],
+        (True, "recorder", "hikvision", "medium"),
+    ),
     "weak fingerprint": ([("http_server", "maybe")], (True, "camera", "", "low")),
     "ONVIF": ([("onvif_scope", "onvif://www.onvif.org/type/ptz")], (True, "", "", "medium")),
     "host name word": ([("dhcp_hostname", "hall-ipcam01")], (True, "camera", "", "medium")),

@@ -282,7 +282,10 @@ def test_rows_have_the_contracts_columns_and_order(make):
         "model": None, "firmware": None, "hostname": None, "confidence": "high",
         "evidence": ["MAC prefix of Hangzhou Hikvision, which makes cameras (says: maker, video device)"],
         "conflicts": [], "monitored": True,
-        "maker": {"id": "hikvision", "name": "Hikvision", "parent": None, "jurisdiction": "CN", "lists": []},
+        "maker": {
+            "id": "hikvision", "name": "Hikvision", "parent": None, "jurisdiction": "CN", "lists": [],
+            "ownership": [],
+        },
         "made_by": [], "site": None,
         "first_seen": "2023-11-14T22:13:20.000000000Z", "last_seen": "2023-11-14T22:13:20.000000000Z",
         "outside_flows": 0, "unnamed_flows": 0, "blind_name_share": None,
