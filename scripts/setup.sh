@@ -4,7 +4,7 @@
 # the system packages that are missing); does nothing, and uses no network, when all is there.
 #
 #   scripts/setup.sh        what `make demo` needs: the program
-#   scripts/setup.sh dev    what `make test` needs: the program, its test tools and tshark
+#   scripts/setup.sh dev    what `make test` needs: the program, its test tools, tshark and a few more
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-run}
@@ -61,4 +61,12 @@ fi
 # 4. tshark: the tests check captures with it, and `egresswatch dissect` reads with it
 if [ "$want" = dev ] && ! command -v tshark >/dev/null 2>&1; then
     apt tshark
+fi
+
+# 5. tools that check what we write for others; without them their tests skip and say so
+if [ "$want" = dev ]; then
+    for tool in minisign:minisign nft:nftables iptables-restore:iptables; do
+        command -v "${tool%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${tool%%:*}" ] || (apt "${tool##*:}") ||
+            say "${tool##*:} could not be installed: the tests that need it will skip."
+    done
 fi
