@@ -34,7 +34,7 @@ _KIND_WORDS = {
     "contacted_port": "contacts port", "p2p": "protocol", "upnp_model": "UPnP model",
     "onvif_manufacturer": "ONVIF manufacturer", "onvif_model": "ONVIF model", "isapi_model": "ISAPI model",
     "onvif_firmware": "ONVIF firmware", "isapi_firmware": "ISAPI firmware",
-    "isapi_device_name": "ISAPI device name", "gb28181": "GB/T 28181 role",
+    "isapi_device_name": "ISAPI device name", "hnap_manufacturer": "HNAP vendor", "hnap_model": "HNAP model", "gb28181": "GB/T 28181 role",
 }  # fmt: skip
 _HOSTNAME_ROLES = dict.fromkeys(
     ("camera", "cam", "ipcam", "ipcamera", "netcam", "webcam", "ipc", "cctv", "doorbell"), "camera"
@@ -253,6 +253,7 @@ def _clean(text: str) -> str:
 _FIELDS = {
     "onvif_manufacturer": "maker", "onvif_model": "model", "onvif_firmware": "firmware",
     "isapi_model": "model", "isapi_firmware": "firmware", "upnp_manufacturer": "maker", "upnp_model": "model",
+    "hnap_manufacturer": "maker", "hnap_model": "model", "hnap_firmware": "firmware",
     # of LLDP and CDP, by the sighting's detail
     "manufacturer": "maker", "model": "model", "firmware": "firmware", "system name": "hostname",
     "device id": "hostname",
