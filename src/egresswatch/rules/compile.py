@@ -69,7 +69,8 @@ def compile_pack(pack: Pack) -> MatchTables:
         sightings=_sightings(recognisers),
         vendors=MappingProxyType({vendor.id: vendor for vendor in pack.vendors}),
         ouis=_ouis(pack.ouis),
-        fingerprint_parts=prints.by_kind(pack.fingerprints),
+        fingerprint_parts=(parts := prints.by_kind(pack.fingerprints)),
+        fingerprint_gates=prints.gates(parts),
     )
 
 

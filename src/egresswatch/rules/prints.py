@@ -42,6 +42,46 @@ def by_kind(rules: Iterable[FingerprintRule]) -> Mapping[str, tuple[Part, ...]]:
     return MappingProxyType({kind: tuple(sorted(parts, key=_order)) for kind, parts in kinds.items()})
 
 
+class Gate(NamedTuple):
+    """The texts of all fingerprints of a kind, together: what has none of them fits no fingerprint.
+
+    Most values do; to compare each fingerprint by itself would cost a hundred times as much.
+    """
+
+    equals: frozenset[str]
+    prefixes: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    inner: tuple[str, ...]
+    open: bool
+    """Some fingerprint of the kind has no such text."""
+
+    def lets_through(self, lowered: str) -> bool:
+        """May a fingerprint fit this value, in lower case?"""
+        if self.open or lowered in self.equals or lowered.startswith(self.prefixes):
+            return True
+        return lowered.endswith(self.suffixes) or any(text in lowered for text in self.inner)
+
+
+def gates(kinds: Mapping[str, tuple[Part, ...]]) -> Mapping[str, Gate]:
+    """A gate for each kind: of every part, the texts of its most exact way."""
+    return MappingProxyType({kind: _gate(parts) for kind, parts in kinds.items()})
+
+
+def _gate(parts: tuple[Part, ...]) -> Gate:
+    texts: dict[str, list[str]] = {way: [] for way in WAYS}
+    for part in parts:
+        way, found = min(part.condition.ways, key=lambda pair: WAYS.index(pair[0]))
+        texts[way] += found[:1] if way == "all" else found
+        texts["any"] += [""] if way in ("words", "any") else []
+    return Gate(
+        frozenset(texts["equals"]),
+        tuple(texts["prefix"]),
+        tuple(texts["suffix"]),
+        tuple(dict.fromkeys(texts["all"] + texts["contains"])),
+        bool(texts["any"]),
+    )
+
+
 def _order(part: Part) -> tuple[int, int, int, str, int]:
     ways = part.condition.ways
     return (

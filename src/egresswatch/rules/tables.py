@@ -69,6 +69,7 @@ class MatchTables:
     ouis: tuple[tuple[int, Mapping[int, Oui]], ...]
     """(48 - bits, {prefix: Oui}), longest prefix first."""
     fingerprint_parts: Mapping[str, tuple[prints.Part, ...]]
+    fingerprint_gates: Mapping[str, prints.Gate]
 
     def domain(self, name: str) -> Rules:
         """Rules that claim this name, most specific first."""
@@ -146,4 +147,7 @@ class MatchTables:
 
     def fingerprints(self, kind: str, value: str) -> tuple[Fingerprint, ...]:
         """What this value, seen as this kind of sighting, says about its host; surest first."""
-        return prints.found(self.fingerprint_parts.get(kind, ()), value)
+        gate = self.fingerprint_gates.get(kind)
+        if gate is None or not gate.lets_through(value.lower()):
+            return ()
+        return prints.found(self.fingerprint_parts[kind], value)

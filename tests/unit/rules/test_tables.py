@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egresswatch.rules import MatchTables
+from egresswatch.rules import MatchTables, prints
 
 Load = Callable[..., MatchTables]
 
@@ -222,3 +222,14 @@ def test_tables_cannot_be_changed(names: MatchTables) -> None:
     with pytest.raises(AttributeError):
         names.version = "2"  # type: ignore[misc]
     assert not names.patterns.flags.writeable
+
+
+@given(st.data())
+def test_the_gate_lets_through_all_that_fits(pack: MatchTables, data: st.DataObject) -> None:
+    """Texts of fingerprints, cut and put together: asked through the gate or one by one, the same."""
+    kind = data.draw(st.sampled_from(sorted(pack.fingerprint_parts)))
+    ways = [way for part in pack.fingerprint_parts[kind] for way in part.condition.ways]
+    texts = [text for _, found in ways for text in found]
+    piece = st.sampled_from(sorted({"", "x", " ", *texts}))
+    value = "".join(data.draw(st.lists(piece, max_size=3)))[: data.draw(st.sampled_from([200, 200, 5]))]
+    assert pack.fingerprints(kind, value) == prints.found(pack.fingerprint_parts[kind], value)
