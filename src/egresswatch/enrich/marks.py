@@ -34,7 +34,8 @@ _KIND_WORDS = {
     "contacted_port": "contacts port", "p2p": "protocol", "upnp_model": "UPnP model",
     "onvif_manufacturer": "ONVIF manufacturer", "onvif_model": "ONVIF model", "isapi_model": "ISAPI model",
     "onvif_firmware": "ONVIF firmware", "isapi_firmware": "ISAPI firmware",
-    "isapi_device_name": "ISAPI device name", "hnap_manufacturer": "HNAP vendor", "hnap_model": "HNAP model", "gb28181": "GB/T 28181 role",
+    "hnap_manufacturer": "HNAP vendor", "hnap_model": "HNAP model", "hnap_firmware": "HNAP firmware",
+    "isapi_device_name": "ISAPI device name", "gb28181": "GB/T 28181 role",
 }  # fmt: skip
 _HOSTNAME_ROLES = dict.fromkeys(
     ("camera", "cam", "ipcam", "ipcamera", "netcam", "webcam", "ipc", "cctv", "doorbell"), "camera"

@@ -21,7 +21,8 @@ SHOWN_KINDS = (
     "http_favicon", "rtsp_server", "rtsp_realm", "sip_user_agent", "tls_cert_subject", "mdns", "ssdp",
     "upnp_manufacturer", "upnp_model", "upnp_name", "onvif_scope", "onvif_manufacturer", "onvif_model",
     "isapi_device_name", "isapi_model", "hnap_manufacturer", "hnap_model", "http_push",
-    "mqtt_client_id", "ftp_banner", "telnet_banner", "smtp_banner", "snmp_sysdescr", "nbns", "lldp", "cdp", "sadp", "dhdiscover", "xmdiscover",
+    "mqtt_client_id", "ftp_banner", "telnet_banner", "smtp_banner", "snmp_sysdescr", "nbns",
+    "lldp", "cdp", "sadp", "dhdiscover", "xmdiscover",
 )  # fmt: skip
 """Sightings that tell what the host is that showed them."""
 SERVED_KINDS = ("http_path", "rtsp_request")
