@@ -17,7 +17,7 @@ from egresswatch.rules import MatchTables, load_tables
 
 YI = "a Yi camera: PPPP in clear to its rendezvous servers"
 IMILAB = "an IMILAB (Xiaomi) camera: PPPP in clear"
-TAPO = "a TP-Link Tapo camera beside TP-Link plugs: their LAN protocol"
+TAPO = "an app looks for TP-Link devices beside a Tapo camera, and a plug answers"
 EXPLAINED = {
     "intliot__yi_camera_sample.pcap": {"pppp": YI, "pppp-yi": YI},
     "iotls__amcrest-cam-wired6.pcap": {"dahua-p2p": "an Amcrest (Dahua) camera: DHGET and DHPOST in clear"},
