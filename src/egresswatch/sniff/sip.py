@@ -76,12 +76,19 @@ def _register(head: headers.Head) -> Item:
     """Who registers, and from where it says it can be reached."""
     who = _field(head, b"to") or _field(head, b"from")
     words: list[str] = []
-    if gb28181.identity(_uri_part(who)):
+    number = gb28181.identity(_uri_part(who))
+    if number:
         words.append("GB/T 28181 id")
     contact = _uri(_field(head, b"contact"))
     if contact:
-        words.append(f"contact {contact}")
-    return Item("sip_register", _uri(who), " ".join(words))
+        words.append(f"contact {_without_serial(contact, number)}")
+    return Item("sip_register", _without_serial(_uri(who), number), " ".join(words))
+
+
+def _without_serial(uri: str, number: bytes) -> str:
+    """An identifier of GB/T 28181 names one device: its last seven digits are not kept."""
+    whole = number.decode()
+    return uri.replace(whole, whole[:-7] + "*" * 7) if whole else uri
 
 
 def _field(head: headers.Head, name: bytes) -> bytes:

@@ -55,4 +55,4 @@ class SnoopWalker:
 
     def finish(self) -> None:
         """The last record's cumulative drop count stands for the file."""
-        self._table.end_section(self._index, Counters(dropped=self._drops if self._frames else None))
+        self._table.end_section(self._index, Counters(dropped=int(self._drops) if self._frames else None))

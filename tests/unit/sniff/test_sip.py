@@ -23,11 +23,11 @@ REGISTER = (
 
 
 def test_a_camera_registers_at_a_platform(datagram: Build) -> None:
-    """GB/T 28181: the identity is twenty digits; passwords and authorization stay out."""
+    """GB/T 28181: the identity is twenty digits; those of the device, passwords and authorization stay out."""
     assert sip.parse(datagram(REGISTER)) == (
         Item(
-            "sip_register", "sip:34020000001320000001@3402000000",
-            "GB/T 28181 id contact sip:34020000001320000001@10.20.0.13:5060",
+            "sip_register", "sip:3402000000132*******@3402000000",
+            "GB/T 28181 id contact sip:3402000000132*******@10.20.0.13:5060",
         ),
         Item("sip_user_agent", "IP Camera", "REGISTER"),
         Item("gb28181", "ipc", "REGISTER, region 34020000, to platform of region 34020000"),
