@@ -29,16 +29,12 @@ class FrameBatch:
 
     data: U8
     """The buffer that holds the frames (a mapped file or an arena), read-only."""
-    off: Array
-    """int64[n]: where each frame begins in ``data``."""
-    cap: Array
-    """uint32[n]: bytes captured."""
-    wire: Array
-    """uint32[n]: bytes the frame had on the wire (never less than ``cap``)."""
+    off: Array  # int64[n]: where each frame begins in ``data``
+    cap: Array  # uint32[n]: bytes captured
+    wire: Array  # uint32[n]: bytes the frame had on the wire (never less than ``cap``)
     ts: Array  # int64[n]: capture time, nanoseconds
     link: Array  # uint16[n]: link type (DLT / LINKTYPE number) of each frame
-    iface: Array
-    """uint16[n]: index into ``SourceFacts.interfaces``."""
+    iface: Array  # uint16[n]: index into ``SourceFacts.interfaces``
     first: int
     """Number of the batch's first frame, counted from 0 over the whole input."""
 

@@ -5,6 +5,8 @@ import ast
 import re
 from pathlib import Path
 
+from egresswatch.rules.shape import SEEN_KINDS
+
 ROOT = Path(__file__).parents[2]
 SNIFF = ROOT / "src" / "egresswatch" / "sniff"
 # kinds of these words are joined together at run time or given by another stage
@@ -49,3 +51,9 @@ def test_kinds_of_rules_are_documented() -> None:
 
     conduct = set(makers.BEHAVIOUR_KINDS)
     assert (set(makers.FINGERPRINT_KINDS) | set(shape.SEEN_KINDS)) - conduct - documented() == set()
+
+
+def test_rules_can_ask_for_what_is_given_only() -> None:
+    """A rule that waits for a sighting that no parser gives would never count."""
+    assert set(SEEN_KINDS) <= documented()
+    assert len(SEEN_KINDS) == len(set(SEEN_KINDS))

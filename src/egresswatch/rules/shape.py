@@ -13,7 +13,7 @@ from egresswatch.rules.makers import ASKED_KINDS, SERVED_KINDS, SHOWN_KINDS
 
 SEEN_KINDS = (
     *SHOWN_KINDS, *SERVED_KINDS, *ASKED_KINDS, "dns_answer", "tls_sni", "quic_sni", "ja4", "dtls_srtp",
-    "doq", "http_connect", "http_push", "soap_action", "rtsp_push", "rtsp_tunnel", "rtsp_transport",
+    "doq", "http_connect", "soap_action", "rtsp_push", "rtsp_tunnel", "rtsp_transport",
     "rtsp_user_agent", "rtmp", "rtp", "rtcp", "srt", "webrtc", "stun_mapped_address", "stun_relayed_address",
     "turn", "ice", "dot", "doh", "sip_register", "sip_realm", "gb28181", "mqtt_topic", "smtp_attachment",
     "ftp_command", "smtp_mail", "smb_share", "nfs", "natpmp", "pcp", "wsd_types", "arp", "ndp",

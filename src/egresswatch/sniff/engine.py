@@ -26,8 +26,7 @@ R = TypeVar("R")
 
 # plain names: to look a member up in its class costs more than to compare it
 _MATCH, _NEED_MORE, _NOT_MINE = Verdict.MATCH, Verdict.NEED_MORE, Verdict.NOT_MINE
-_NONE, _FRAGMENT, _TLS = int(Parser.NONE), int(Parser.FRAGMENT), int(Parser.TLS)
-_RTP = int(Parser.RTP)
+_NONE, _FRAGMENT, _TLS, _RTP = map(int, (Parser.NONE, Parser.FRAGMENT, Parser.TLS, Parser.RTP))
 _FAILED: Final[Parsed] = (_NOT_MINE, (), 0)
 _FRAGMENTS_LOST: Final = ("refused", "shed", "timeouts")
 _TCP = 6
@@ -35,8 +34,7 @@ _SIDES: Final = (0, 1)
 _MAX_BYTES = 64 << 20  # payload held over all flows
 _SEGMENT = 64 << 10  # what one packet can bring beyond the budget of a side
 _TRIES = 8  # flows looked at, oldest first, for one that can give way
-MAX_PROTOCOLS = 8
-"""Recognisers told per flow."""
+MAX_PROTOCOLS = 8  # recognisers told per flow
 
 
 class _Reading:
