@@ -53,7 +53,8 @@ def cameras(
     compare: Annotated[
         Path | None,
         typer.Option(
-            "--compare", metavar="INVENTORY.CSV",
+            "--compare",
+            metavar="INVENTORY.CSV",
             help="Show devices that this inventory does not list, listed ones that were not seen, "
             "and differences.",
         ),

@@ -90,7 +90,14 @@ class Register:
         return self._mark(addr, mac, Reading((platform_mark(vendor, platform, rule_id),)), "", ts)
 
     def spoke(
-        self, addr: str, mac: int, vendor_id: str, protocol: str, rule_id: str, ts: int, *,
+        self,
+        addr: str,
+        mac: int,
+        vendor_id: str,
+        protocol: str,
+        rule_id: str,
+        ts: int,
+        *,
         shared: bool = False,
     ) -> bool:
         """This host spoke a protocol that a rule recognises. Answer as ``evidence``.

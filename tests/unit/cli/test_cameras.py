@@ -85,9 +85,7 @@ def test_an_inventory_is_compared(command, folder):
     status, out, err = command("cameras", folder / "out", "--compare", folder / "cameras.csv")
     assert (status, err) == (0, "")
     assert "1 of 2 listed devices seen. 1 unknown, 1 missing, 0 different." in out
-    found = json.loads(
-        command("cameras", folder / "out", "--compare", folder / "cameras.csv", "--json")[1]
-    )
+    found = json.loads(command("cameras", folder / "out", "--compare", folder / "cameras.csv", "--json")[1])
     assert [each["asset_id"] for each in found["unknown"]] == ["cam-2"]
     assert [each["name"] for each in found["missing"]] == ["hall"]
 

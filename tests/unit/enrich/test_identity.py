@@ -22,8 +22,11 @@ def marks_of(tables, *sightings):
         elif kind == "platform":
             found.append(platform_mark(value, f"{value}/cloud", "EW-X-0001"))
         else:
-            found.extend(read_sighting(
-                kind, value, "", tables.fingerprints(kind, value), MakerNames(tables.vendors)).marks)
+            found.extend(
+                read_sighting(
+                    kind, value, "", tables.fingerprints(kind, value), MakerNames(tables.vendors)
+                ).marks
+            )
     return found
 
 
