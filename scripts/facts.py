@@ -24,7 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from egresswatch.records import Parser  # noqa: E402  (the checkout's own package, not an installed one)
+from egresswatch.patterns import Parser  # noqa: E402  (the checkout's own package, not an installed one)
 from egresswatch.rules import MatchTables, load_tables  # noqa: E402
 from egresswatch.rules.examples import found_by  # noqa: E402
 from egresswatch.rules.makers import Fingerprint, chain, named  # noqa: E402

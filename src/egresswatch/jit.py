@@ -4,10 +4,10 @@
 Rules of this file: nothing else in the package imports numba. Kernels compile without the
 interpreter lock held (``nogil``) and are cached on disk: in ``NUMBA_CACHE_DIR``, else beside the
 package, else in the user's cache folder. numba looks only at the file of the kernel itself, not at
-those of the functions it inlines, so the cache lies in a folder named after all sources that a
-kernel can be made of. Where no folder can be written, kernels compile each time and ``cache_unavailable`` says
-why. With ``NUMBA_DISABLE_JIT=1`` kernels
-run as plain Python over NumPy scalars: then unsigned wrap-around is expected, not a warning.
+those of the functions it inlines, so the cache lies in a folder named after all sources that a kernel
+can be made of. Where no folder can be written, kernels compile each time and ``cache_unavailable``
+says why. With ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python over NumPy scalars: then unsigned
+wrap-around is expected, not a warning.
 
 Kernel style (checked in tests/contract): fields as ``row["name"]``, every unsigned constant and
 mask as ``np.uint64(...)`` or its own typed module constant, no allocation, no exceptions.
@@ -36,8 +36,8 @@ DISABLED: bool = bool(numba.config.DISABLE_JIT)
 """True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``)."""
 
 KERNEL_SOURCES = (
-    "decode", "flow", "source/kernels.py", "pipeline/community.py", "config.py", "errors.py", "jit.py", "loads.py",
-    "packets.py", "records.py",
+    "decode", "flow", "source/kernels.py", "pipeline/community.py", "config.py", "errors.py", "jit.py",
+    "loads.py", "packets.py", "patterns.py", "records.py",
 )  # fmt: skip
 """Files and folders of the package that hold kernels or anything that these import (tests/unit/base)."""
 

@@ -15,10 +15,10 @@ from test_hostile_captures import herd  # noqa: F401 - a fixture
 
 from egresswatch.config import load
 from egresswatch.jit import DISABLED
+from egresswatch.patterns import RECOGNISER_BASE, Parser
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.notes import Addresses, as_notes, message
 from egresswatch.pipeline.replay import _patterns, networks
-from egresswatch.records import RECOGNISER_BASE, Parser
 from egresswatch.rules import load_tables
 from egresswatch.rules.recogniser import Recognisers
 from egresswatch.rules.site import load_site

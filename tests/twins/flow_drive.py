@@ -15,7 +15,8 @@ from egresswatch.config import DecodeSettings, FlowSettings, Settings
 from egresswatch.flow.layout import NOTE
 from egresswatch.flow.table import FlowTable
 from egresswatch.packets import PF_FRAG_FIRST, PF_FRAG_LATER, Bucket
-from egresswatch.records import FLOW_RECORD, PATTERN
+from egresswatch.patterns import PATTERN
+from egresswatch.records import FLOW_RECORD
 
 NO_PATTERNS = np.zeros(0, PATTERN)
 INSIDE = [ipaddress.ip_network(n) for n in ("10.0.0.0/8", "192.168.0.0/16", "fd00::/8")]

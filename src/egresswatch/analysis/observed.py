@@ -40,7 +40,7 @@ def conversations(run: Run) -> list[dict[str, Any]]:
                     "outcome": chosen["outcome"].astype(str),
                     "direction": chosen["direction"].astype(str),
                     "flows": (chosen["seq"] == 0).astype("int64"),
-                    "bytes": chosen["orig_ip_bytes"].astype("uint64") + chosen["resp_ip_bytes"].astype("uint64"),
+                    "bytes": (chosen["orig_ip_bytes"] + chosen["resp_ip_bytes"]).astype("uint64"),
                     "last": chosen["ts_end"].astype("int64"),
                 }
             )

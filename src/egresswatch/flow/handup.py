@@ -21,7 +21,7 @@ from egresswatch.flow.probe import probe
 from egresswatch.jit import inline, kernel
 from egresswatch.loads import be16, be32, u8
 from egresswatch.packets import PF_FRAG_FIRST, PF_FRAG_LATER
-from egresswatch.records import Parser
+from egresswatch.patterns import Parser
 
 P_PENDING = int(Parser.PENDING)
 P_FRAGMENT = int(Parser.FRAGMENT)

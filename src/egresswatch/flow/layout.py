@@ -27,7 +27,7 @@ ROW = np.dtype(
         ("gap_a", "u4"), ("gap_b", "u4"),        # ... and how many of its bytes are still missing
         ("flags_a", "u1"), ("flags_b", "u1"),
         ("state", "u2"),     # S_* bits
-        ("parser", "u2"),    # what the payload was recognised as (records.Parser or recogniser)
+        ("parser", "u2"),    # what the payload was recognised as (patterns.Parser or recogniser)
         ("probes_a", "u1"), ("probes_b", "u1"),  # payload packets tried so far
         ("budget_a", "u4"), ("budget_b", "u4"),  # payload bytes that may still be handed up
         # line 2: the rest of the record and the flow's identity

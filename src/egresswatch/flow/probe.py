@@ -16,7 +16,8 @@ import numpy as np
 
 from egresswatch.jit import inline, kernel
 from egresswatch.loads import be16, be32, be64, le16, le32, u8
-from egresswatch.records import PATTERN, RECOGNISER_BASE, Array
+from egresswatch.patterns import PATTERN, RECOGNISER_BASE
+from egresswatch.records import Array
 
 _U0 = np.uint64(0)
 _TOP = np.uint64(56)

@@ -22,6 +22,7 @@ from egresswatch.enrich.names import PassiveNames
 from egresswatch.enrich.register import Register
 from egresswatch.events import Alert
 from egresswatch.flow.layout import N_CROSSING, N_HOST
+from egresswatch.patterns import RECOGNISER_BASE
 from egresswatch.pipeline.asides import Aside, Neighbours
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.conduct import Conduct
@@ -31,7 +32,7 @@ from egresswatch.pipeline.notes import NS, Addresses, Note, as_notes, message
 from egresswatch.pipeline.rows import HeldSighting, Rows
 from egresswatch.pipeline.telling import DHCP, shown, shows_its_sender
 from egresswatch.pipeline.watched import Watched, low_word
-from egresswatch.records import NO_PACKET, RECOGNISER_BASE, Array, EndReason, Item, Message, Outcome
+from egresswatch.records import NO_PACKET, Array, EndReason, Item, Message, Outcome
 from egresswatch.rules import MatchTables
 from egresswatch.rules.site import Site
 from egresswatch.sniff.engine import MAX_PROTOCOLS, Engine

@@ -23,13 +23,14 @@ from egresswatch.enrich.inventory import Inventory
 from egresswatch.enrich.names import PassiveNames
 from egresswatch.enrich.register import Register
 from egresswatch.events import Alert
+from egresswatch.patterns import Parser
 from egresswatch.pipeline.account import ledger
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.interpret import Interpreter
 from egresswatch.pipeline.rows import Rows
 from egresswatch.pipeline.watched import Networks
-from egresswatch.records import Array, Parser
+from egresswatch.records import Array
 from egresswatch.result import STATES, AssetLine, ReplayOptions, ReplayResult
 from egresswatch.rules import load_tables
 from egresswatch.rules.recogniser import Recognisers

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from egresswatch.records import PATTERN, RECOGNISER_BASE, Array
+from egresswatch.patterns import PATTERN, RECOGNISER_BASE
+from egresswatch.records import Array
 from egresswatch.rules import payload as payloads
 from egresswatch.rules import prints
 from egresswatch.rules.makers import FingerprintRule, Oui, OuiGroup, Vendor

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from egresswatch.records import RECOGNISER_BASE, Array
+from egresswatch.patterns import RECOGNISER_BASE
+from egresswatch.records import Array
 from egresswatch.rules import payload as payloads
 from egresswatch.rules import prints, recogniser
 from egresswatch.rules.model import Example, Issue, Rule

@@ -18,7 +18,8 @@ from typing import Literal
 
 import numpy as np
 
-from egresswatch.records import PATTERN, Array
+from egresswatch.patterns import PATTERN
+from egresswatch.records import Array
 from egresswatch.rules import transforms
 from egresswatch.rules.shape import Bytes, Number, Payload
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from egresswatch.records import RECOGNISER_BASE, Message
+from egresswatch.patterns import RECOGNISER_BASE
+from egresswatch.records import Message
 from egresswatch.rules.model import Rule
 from egresswatch.rules.payload import decided, holds, prefilter
 from egresswatch.rules.shape import Payload

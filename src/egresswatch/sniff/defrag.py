@@ -10,7 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-from egresswatch.records import Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import Message
 
 TIMEOUT = 30_000_000_000
 """Nanoseconds of packet time after which an unfinished datagram is given up (RFC 791: 15 s to 255 s;

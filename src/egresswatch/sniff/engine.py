@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from egresswatch.records import RECOGNISER_BASE, Array, FlowInfo, Item, Message, Parser, Verdict
+from egresswatch.patterns import RECOGNISER_BASE, Parser
+from egresswatch.records import Array, FlowInfo, Item, Message, Verdict
 from egresswatch.rules.recogniser import Recognisers
 from egresswatch.sniff import facts, probes
 from egresswatch.sniff.defrag import Defrag
@@ -27,10 +28,9 @@ R = TypeVar("R")
 # plain names: to look a member up in its class costs more than to compare it
 _MATCH, _NEED_MORE, _NOT_MINE = Verdict.MATCH, Verdict.NEED_MORE, Verdict.NOT_MINE
 _NONE, _FRAGMENT, _TLS, _RTP = map(int, (Parser.NONE, Parser.FRAGMENT, Parser.TLS, Parser.RTP))
+_TCP, _SIDES = 6, (0, 1)
 _FAILED: Final[Parsed] = (_NOT_MINE, (), 0)
 _FRAGMENTS_LOST: Final = ("refused", "shed", "timeouts")
-_TCP = 6
-_SIDES: Final = (0, 1)
 _MAX_BYTES = 64 << 20  # payload held over all flows
 _SEGMENT = 64 << 10  # what one packet can bring beyond the budget of a side
 _TRIES = 8  # flows looked at, oldest first, for one that can give way

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from egresswatch.records import FlowInfo, Item, Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import FlowInfo, Item, Message
 from egresswatch.sniff import resolvers
 from egresswatch.sniff.parsers import SERVICES
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from egresswatch.records import Array, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import Array
 from egresswatch.sniff.pattern import TCP, UDP, row
 
 

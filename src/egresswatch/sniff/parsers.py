@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from egresswatch.records import Item, Message, Parser, Verdict
+from egresswatch.patterns import Parser
+from egresswatch.records import Item, Message, Verdict
 from egresswatch.sniff import (
     dhcp,
     dhdiscover,

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from egresswatch.records import PATTERN, Array
+from egresswatch.patterns import PATTERN
+from egresswatch.records import Array
 
 TCP, UDP = 6, 17
 _WORD = 8

@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from egresswatch.records import Array, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import Array
 from egresswatch.sniff.filepatterns import files
 from egresswatch.sniff.pattern import TCP, UDP, row, texts
 

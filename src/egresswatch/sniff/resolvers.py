@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from egresswatch.records import FlowInfo, Item, Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import FlowInfo, Item, Message
 
 _PORT = 853
 _PATH = "/dns-query"

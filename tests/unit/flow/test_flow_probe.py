@@ -13,7 +13,7 @@ from egresswatch.demo.frames import ACK, PSH, SYN, End, ethernet, ip, ipv4, tcp,
 from egresswatch.flow.layout import N_CROSSING, N_HOST, N_REPLY
 from egresswatch.flow.probe import pattern_lists, probe
 from egresswatch.packets import PF_MORE
-from egresswatch.records import PATTERN, RECOGNISER_BASE, Parser
+from egresswatch.patterns import PATTERN, RECOGNISER_BASE, Parser
 from egresswatch.sniff.probes import BUILTIN, match, row
 
 CAM = End("02:00:00:00:00:01", "10.0.0.5", 40000)

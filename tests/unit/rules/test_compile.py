@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from egresswatch.records import PATTERN, RECOGNISER_BASE
+from egresswatch.patterns import PATTERN, RECOGNISER_BASE
 from egresswatch.rules import MatchTables, load_tables
 
 Load = Callable[..., MatchTables]

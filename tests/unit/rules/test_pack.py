@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from egresswatch.records import RECOGNISER_BASE
+from egresswatch.patterns import RECOGNISER_BASE
 from egresswatch.rules import MatchTables
 from egresswatch.rules.examples import found_by, matching, run_examples
 from egresswatch.rules.lint import lint

@@ -16,7 +16,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from egresswatch.records import RECOGNISER_BASE, Array, Message
+from egresswatch.patterns import RECOGNISER_BASE
+from egresswatch.records import Array, Message
 from egresswatch.rules import MatchTables
 from egresswatch.rules.recogniser import Recognisers
 

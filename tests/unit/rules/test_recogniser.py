@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egresswatch.records import RECOGNISER_BASE, Message
+from egresswatch.patterns import RECOGNISER_BASE
+from egresswatch.records import Message
 from egresswatch.rules import MatchTables
 from egresswatch.rules.examples import matching
 from egresswatch.rules.recogniser import Recognisers, judged

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egresswatch.records import Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import Message
 from egresswatch.sniff.defrag import PIECE_COST, TIMEOUT, Defrag
 
 Build = Callable[..., Message]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egresswatch.demo import payloads
-from egresswatch.records import RECOGNISER_BASE, Item, Message, Parser
+from egresswatch.patterns import RECOGNISER_BASE, Parser
+from egresswatch.records import Item, Message
 from egresswatch.sniff import probes
 from egresswatch.sniff.engine import Engine
 from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, SERVICES, STREAMS
@@ -103,7 +104,8 @@ def test_a_retransmission_is_told_once(engine: Engine, segment: Build) -> None:
 
 def test_two_requests_in_one_segment_are_both_read(engine: Engine, segment: Build) -> None:
     """Pipelining."""
-    assert kinds(engine.feed(segment(REQUEST * 2, parser=Parser.HTTP, seq=1))) == ["http_host", "http_path"] * 2
+    items = engine.feed(segment(REQUEST * 2, parser=Parser.HTTP, seq=1))
+    assert kinds(items) == ["http_host", "http_path"] * 2
 
 
 def test_tls_within_a_proxy_connection(engine: Engine, segment: Build) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from egresswatch.records import RECOGNISER_BASE, Message
+from egresswatch.patterns import RECOGNISER_BASE
+from egresswatch.records import Message
 from egresswatch.rules.model import Match, Rule
 from egresswatch.rules.recogniser import Recognisers
 from egresswatch.rules.shape import Bytes, Payload

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egresswatch.demo import payloads
-from egresswatch.records import FlowInfo, Item, Message, Parser, Verdict
+from egresswatch.patterns import Parser
+from egresswatch.records import FlowInfo, Item, Message, Verdict
 from egresswatch.sniff import engine, facts, probes
 from egresswatch.sniff.engine import Engine
 from egresswatch.sniff.parsers import SERVICES, STREAMS, reader, within

@@ -3,7 +3,8 @@
 
 import pytest
 
-from egresswatch.records import FlowInfo, Item, Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import FlowInfo, Item, Message
 from egresswatch.sniff import facts
 from egresswatch.sniff.certificate import Certificate
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from egresswatch.demo import payloads
-from egresswatch.records import Item, Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import Item, Message
 from egresswatch.sniff import probes
 from egresswatch.sniff.engine import Engine
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egresswatch.records import FlowInfo, Item, Message, Parser, Verdict
+from egresswatch.patterns import Parser
+from egresswatch.records import FlowInfo, Item, Message, Verdict
 from egresswatch.sniff import facts, http
 
 Build = Callable[..., Message]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egresswatch.demo import payloads
-from egresswatch.records import PATTERN, RECOGNISER_BASE, Parser
+from egresswatch.patterns import PATTERN, RECOGNISER_BASE, Parser
 from egresswatch.sniff import probes
 
 TCP, UDP = 6, 17

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from egresswatch.records import Parser
+from egresswatch.patterns import Parser
 from egresswatch.sniff import probes
 
 UDP = 17

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from egresswatch.records import FlowInfo, Item, Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import FlowInfo, Item, Message
 from egresswatch.sniff import resolvers
 
 Build = Callable[..., Message]

@@ -23,7 +23,7 @@ REGISTER = (
 
 
 def test_a_camera_registers_at_a_platform(datagram: Build) -> None:
-    """GB/T 28181: the identity is twenty digits; those of the device, passwords and authorization stay out."""
+    """GB/T 28181: the device's digits, passwords and authorization stay out."""
     assert sip.parse(datagram(REGISTER)) == (
         Item(
             "sip_register", "sip:3402000000132*******@3402000000",

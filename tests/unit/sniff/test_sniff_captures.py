@@ -18,7 +18,8 @@ from typing import NamedTuple
 import dpkt
 import pytest
 
-from egresswatch.records import Item, Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import Item, Message
 from egresswatch.sniff import probes
 from egresswatch.sniff.engine import Engine
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egresswatch.records import Item, Message, Parser
+from egresswatch.patterns import Parser
+from egresswatch.records import Item, Message
 from egresswatch.sniff import http, probes, tunnel
 from egresswatch.sniff.engine import Engine
 
