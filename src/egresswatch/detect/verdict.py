@@ -46,10 +46,10 @@ def dest_class(
     if best is not None and best.dest_class == "p2p":
         return "p2p", platform
     if crossing and STUN in protocols:
-        return "p2p", platform or STUN_PLATFORM
+        return "p2p", platform if best is not None and best.dest_class == "vendor_cloud" else STUN_PLATFORM
     if crossing and is_service(proto, port):
         return "infrastructure", platform
-    if best is not None and best.dest_class in _PRECEDENCE:
+    if best is not None and best.dest_class in _PRECEDENCE and (crossing or best.dest_class != "other"):
         return best.dest_class, platform
     return ("other" if crossing else "none"), platform
 

@@ -112,3 +112,15 @@ def test_of_one_platform_the_surest_rule_speaks(make):
     assert primary((make.rule(id="EW-EXA-0009"), make.rule())).id == "EW-EXA-0009", "as sure, more specific"
     elsewhere = make.rule(id="EW-EXB-0001", confidence="low", platform="other/cloud")
     assert primary((elsewhere, make.rule())).id == "EW-EXB-0001", "another platform: the most specific"
+
+
+def test_media_beside_stun_stay_a_way_through_nat(make):
+    """What flows through the hole says less than that somebody made one."""
+    media = make.p2p_rule(id="EW-MED-0004", dest_class="other", platform="generic/rtp")
+    assert dest_class((media,), ("rtp", "stun"), 17, 40404, crossing=True) == ("p2p", "generic/stun")
+
+
+def test_what_stays_inside_has_no_class_of_destination(make):
+    """A protocol that was recognised there keeps its platform."""
+    onvif = make.p2p_rule(id="EW-LAN-0001", dest_class="other", platform="generic/onvif")
+    assert dest_class((onvif,), (), 17, 3702, crossing=False) == ("none", "generic/onvif")
