@@ -72,7 +72,9 @@ def _answer(result: ReplayResult) -> tuple[str, str]:
             return "No packet was read: nothing can be said about any camera.", "yellow"
         hosts = f"among {plural(result.inside_hosts, 'inside host')} " if result.inside_hosts else ""
         hint = "" if result.policy else " A site file (--site) or an inventory (enrich.cameras) names them."
-        return f"No camera was recognised {hosts}in this capture.{hint}", "yellow"
+        maybe = sum(not row.get("monitored", True) and row.get("role") == "other" for row in result.register)
+        perhaps = f"; {maybe} may be one (`egresswatch cameras` tells why)" if maybe else ""
+        return f"No camera was recognised {hosts}in this capture{perhaps}.{hint}", "yellow"
     blocked, denied, inside, undecided = (
         result.count(state) for state in ("blocked", "denied", "inside", "undecided")
     )

@@ -169,6 +169,13 @@ def test_no_camera_among_the_hosts():
     assert "Not seen" not in text
 
 
+def test_hosts_that_may_be_cameras_are_mentioned():
+    """They are not counted and not judged, but nobody should have to guess that they are there."""
+    rows = ({"monitored": False, "role": "other"}, {"monitored": False, "role": "client"})
+    text = screen(replace(RESULT, assets=(), register=rows), 200)
+    assert "in this capture; 1 may be one (`egresswatch cameras` tells why)." in text
+
+
 def test_no_packet_at_all():
     """An empty capture claims nothing."""
     empty = replace(RESULT, assets=(), packets=0, first_ts=None, last_ts=None, alerts_by_severity={})
