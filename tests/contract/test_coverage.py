@@ -18,6 +18,9 @@ from egresswatch.rules import load_tables
 ROOT = Path(__file__).parents[2]
 INTEL = Path(os.environ.get("EGRESSWATCH_INTEL", ROOT.parent / "shared" / "reference" / "intel"))
 FILES = ("endpoints", "p2p_protocols", "vendors", "ouis", "device_fingerprints")
+LEVELS = ("low", "medium", "high")
+SEEN_SINCE = ("mydlink.com", "x.mydlink.com", "n-devs.tplinkcloud.com")
+"""Names whose rules cite public captures beside the facts' source: surer than that source alone."""
 COMPUTED = ("b196ec02", "2c8ab914", "9f912a19", "4985f1a0", "4c6f8d0c", "6e4c9d8c", "2e0d8dac")
 """How payloads begin that were computed from a published algorithm and not seen on a wire."""
 
@@ -74,6 +77,20 @@ def test_shared_hosting_never_alerts(facts, tables):
     remarks = list(facts.remarks(tables, facts.read()))
     assert [line for line in remarks if "would alert" in line] == []
     assert len(remarks) < 10, remarks
+
+
+def test_no_rule_is_surer_than_its_source(facts, tables):
+    """Of a name, or of one that it lies under: a weak source makes no high confidence."""
+    rows = [fact for fact in facts.read() if fact.file == "endpoints" and fact.ask == "name"]
+    sure = {fact.probe: LEVELS.index(fact.confidence) for fact in rows}
+    odd = []
+    for fact in rows:
+        labels = fact.probe.split(".")
+        known = max(sure.get(".".join(labels[at:]), 0) for at in range(len(labels)))
+        found = facts.answers(tables, fact)
+        if found and LEVELS.index(found[0].rule.confidence) > known and fact.probe not in SEEN_SINCE:
+            odd.append((fact.probe, found[0].id, fact.confidence))
+    assert odd == []
 
 
 def test_computed_bytes_are_experimental(facts, tables, asked):

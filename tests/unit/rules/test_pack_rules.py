@@ -48,13 +48,33 @@ def test_every_rule_has_its_date_and_sources_once(pack: MatchTables) -> None:
 
 
 def test_every_recogniser_has_near_misses(pack: MatchTables) -> None:
-    """One positive and three near misses at least: a payload that almost fits must not match."""
+    """One positive and three near misses at least: what almost fits must not match."""
     for rule in active(pack):
-        if rule.match.payload:
-            found = [e for e in rule.match_examples if e.kind == "payload"]
-            near = [e for e in rule.no_match_examples if e.kind == "payload"]
-            assert found, rule.id
-            assert len(near) >= 3, rule.id
+        for kind in ("payload", "seen"):
+            if getattr(rule.match, kind) and (kind == "payload" or rule.protocol):
+                found = [e for e in rule.match_examples if e.kind == kind]
+                near = [e for e in rule.no_match_examples if e.kind == kind]
+                assert found, rule.id
+                assert len(near) >= 3, rule.id
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "plate",
+        "face",
+        "image",
+        "isapi-event",
+        "onvif-event",
+        "xml-event",
+        "json-event",
+        "text-event",
+        "multipart",
+    ],
+)
+def test_every_form_of_a_push_is_named(pack: MatchTables, form: str) -> None:
+    """Whatever is reported to a host outside, a rule says what it is."""
+    assert pack.seen("http_push", form)
 
 
 def test_every_way_of_a_recogniser_is_limited(pack: MatchTables) -> None:
