@@ -11,7 +11,8 @@ from typing import Any
 
 from egresswatch.detect import words
 from egresswatch.detect.cases import REST, VIDEO_WINDOW, Case
-from egresswatch.detect.verdict import primary
+from egresswatch.detect.families import speaks
+from egresswatch.detect.verdict import NOBODY, primary
 
 MAX_LISTED = 5
 _NAMING = ("tls", "quic", "http")
@@ -53,11 +54,13 @@ def speaking_for(case: Case, vendor: Any) -> tuple[str, ...]:
         spoken = ", ".join(case.protocols)
         lines.append(f"The packets speak {spoken} (recognised by their bytes, not by the port).")
     if case.family in ("p2p", "vendor_cloud"):
-        owner = f", which belongs to {_vendor(vendor)}" if vendor is not None else ""
+        owned = vendor is not None and vendor.id != NOBODY
+        owner = f", which belongs to {_vendor(vendor)}" if owned else ""
         lines.append(f"Rule {case.rule.id}: {case.rule.title}{owner}.")
     known = primary(lead.rules)
     if known is not None and case.family == "unknown":
-        lines.append(f"It belongs to a service that many use ({known.id}: {known.title}).")
+        many = f"It belongs to a service that many use ({known.id}: {known.title})."
+        lines.append(f"Rule {known.id}: {known.title}." if speaks(known) else many)
     if case.violations:
         place = f" ({lead.policy_place})" if lead.policy_place else ""
         reason = lead.policy_reason.strip().rstrip(".") or "the site's policy does not allow it"

@@ -102,8 +102,8 @@ def find(ev: EgressEvent) -> Finding | None:
         return Finding(POLICY, "violation", ev.remote, individual=True) if violation else None
     rule = primary(ev.rules)
     if ev.dest_class == "p2p":
-        if rule is None or (rule.dest_class not in ("p2p", "vendor_cloud")):
-            rule = NAT if STUN in ev.protocols else rule
+        if (rule is None or rule.dest_class not in ("p2p", "vendor_cloud")) and STUN in ev.protocols:
+            rule = next(filter(speaks, ev.rules), NAT)  # media beside it say more than the way in
         if rule is not None:
             return Finding(rule, "p2p", rule.platform or ev.remote, individual=not rule.platform)
     if ev.dest_class == "vendor_cloud" and rule is not None:

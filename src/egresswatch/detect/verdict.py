@@ -17,7 +17,9 @@ SERVICE_PORTS = (53, 123)
 """DNS and NTP: what every device needs; told as infrastructure, a finding only against policy."""
 
 STUN = "stun"
-STUN_PLATFORM = "generic/stun"
+NOBODY = "generic"
+"""Stands where a maker does in rules about what everybody may speak."""
+STUN_PLATFORM = f"{NOBODY}/stun"
 """STUN (RFC 8489) opens a way through NAT: the first step of every peer-to-peer session."""
 
 # What a rule says its destination is, surest claim first: what the packets speak, then whose they are.

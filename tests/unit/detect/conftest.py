@@ -89,10 +89,11 @@ def cloud(at: float = 0, **facts) -> EgressEvent:
 
 
 class Tables:
-    """A rule pack that knows one maker."""
+    """A rule pack that knows one maker, and the one of what nobody owns."""
 
     def vendor(self, id):
-        return SimpleNamespace(id=id, name="Example", jurisdiction="XX") if id == "example" else None
+        known = {"example": ("Example", "XX"), "generic": ("any maker", "")}.get(id)
+        return SimpleNamespace(id=id, name=known[0], jurisdiction=known[1]) if known else None
 
 
 def detector(**settings) -> Detector:

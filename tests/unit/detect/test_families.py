@@ -2,6 +2,7 @@
 """Which finding one flow is."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,6 +63,32 @@ def test_stun_alone_has_a_rule_of_its_own(make):
     """Nobody's platform, still a way in."""
     found = find(make.event(verdict="p2p", dest_class="p2p", protocols=("stun",), platform="generic/stun"))
     assert (found.rule.id, found.target) == ("EW-NAT-0001", "generic/stun")
+
+
+def test_media_beside_stun_are_called_media(make):
+    """What leaves is live media: more than a question about the way in, also on rented hosting."""
+    hosting = make.rule(dest_class="other", platform="example/hosting")
+    media = make.rule(
+        id="EW-EXA-0003", dest_class="other", platform="example/rtp", match=SimpleNamespace(seen=("rtp",))
+    )
+    ev = make.event(
+        verdict="p2p",
+        dest_class="p2p",
+        protocols=("stun", "rtp"),
+        platform="generic/stun",
+        rules=(hosting, media),
+    )
+    found = find(ev)
+    assert (found.rule.id, found.family, found.target) == ("EW-EXA-0003", "p2p", "example/rtp")
+
+
+def test_stun_to_rented_hosting_has_a_rule_of_its_own(make):
+    """A name that says nothing of what is spoken takes nothing away from STUN."""
+    hosting = make.rule(dest_class="other", platform="example/hosting")
+    ev = make.event(
+        verdict="p2p", dest_class="p2p", protocols=("stun",), platform="generic/stun", rules=(hosting,)
+    )
+    assert find(ev).rule.id == "EW-NAT-0001"
 
 
 def test_stun_at_a_vendor_speaks_with_the_vendor_rule(make):

@@ -294,6 +294,16 @@ def test_what_the_packets_speak_is_told(make):
     alert = last(make, make.event(0, rules=(rtmp,), final=True))
     assert alert.rule_id == "EW-MED-0001"
     assert "What the packets show: RTMP push." in alert.message
+    assert "Rule EW-MED-0001: RTMP push." in alert.evidence
+    assert not any("service that many use" in line for line in alert.evidence)
+
+
+def test_what_everybody_may_speak_belongs_to_nobody(make):
+    """'Any maker' is no owner."""
+    facts = {"vendor": "generic", "platform": "generic/webrtc"}
+    media = make.p2p_rule(id="EW-MED-0003", title="Media by WebRTC", **facts)
+    alert = last(make, make.event(0, rules=(media,), verdict="p2p", dest_class="p2p", final=True))
+    assert "Rule EW-MED-0003: Media by WebRTC." in alert.evidence
 
 
 def test_a_service_known_by_its_name_is_told(make):
