@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs in the process that is measured. Answers with one line of JSON on standard output.
+
+    python -m bench.child index|flow|replay CAPTURE [OUT] [--first LITTLE] [--clock] [--set KEY=VALUE]
+
+``index`` reads the records of the file. ``flow`` is flow accounting: records found, decoded, put through the
+table, flow records kept; duplicates and payloads are not looked at. ``replay`` is the whole replay as the
+command makes it. With ``--first LITTLE`` that capture is worked on before, twice: once to load all that is
+loaded late, once to know what a start costs. What the capture took beyond that is told as ``spent``, with
+``--clock`` also by stage (the wrapping costs a little by itself).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.clock import Clock
+
+FLOW = ("decode.dedup=false", "sniff.enabled=false")
+"""Settings of the stage ``flow``: nothing beyond what the limit does."""
+ALL = "all"
+"""Key of the whole time beside the stages'."""
+
+
+def index(path: str, settings: Any) -> dict[str, Any]:
+    """Find the records of the file."""
+    from egresswatch.source import open_replay
+
+    source = open_replay([path], batch=settings.replay.batch)
+    packets = sum(len(batch) for batch in source.batches())
+    source.close()
+    return {"packets": packets}
+
+
+def flow(path: str, settings: Any) -> dict[str, Any]:
+    """Flow accounting with its records kept."""
+    import numpy as np
+
+    from egresswatch.pipeline.front import Front
+    from egresswatch.pipeline.replay import networks
+    from egresswatch.rules.site import load_site
+    from egresswatch.sniff.probes import BUILTIN
+    from egresswatch.source import open_replay
+
+    source = open_replay([path], batch=settings.replay.batch)
+    front = Front(settings, BUILTIN[:0], networks(load_site(None)), between=False)
+    records = []
+    for batch in source.batches():
+        for second in front.feed(batch):
+            records += second.records
+    for second in front.finish():
+        records += second.records
+    source.close()
+    table = np.concatenate(records) if records else None
+    return {
+        "packets": front.frames, "records": 0 if table is None else len(table),
+        **{
+            name: 0 if table is None else int(table[f"orig_{field}"].sum() + table[f"resp_{field}"].sum())
+            for name, field in (("counted", "pkts"), ("ip_bytes", "ip_bytes"))
+        },
+    }  # fmt: skip
+
+
+def replay(path: str, settings: Any, out: Path | None) -> dict[str, Any]:
+    """The whole replay, files written to ``out``."""
+    from egresswatch.pipeline.replay import run
+    from egresswatch.result import ReplayOptions
+
+    result = run(ReplayOptions(paths=(path,), settings=settings, out=out, force=True))
+    return {"packets": result.packets, "balanced": result.balanced, "alerts": result.alerts}
+
+
+def main() -> None:
+    """Do what is asked, timed."""
+    parser = argparse.ArgumentParser(prog="bench.child")
+    parser.add_argument("stage", choices=("index", "flow", "replay"))
+    parser.add_argument("capture")
+    parser.add_argument("out", nargs="?", type=Path)
+    parser.add_argument("--first")
+    parser.add_argument("--clock", action="store_true")
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    asked = parser.parse_args()
+
+    from egresswatch.config import load
+
+    settings = load(None, [*(FLOW if asked.stage == "flow" else ()), *asked.overrides])
+    clock = Clock()
+    if asked.clock:
+        clock.install()
+
+    def work(path: str) -> tuple[dict[str, Any], dict[str, float]]:
+        """The answer, and CPU seconds by stage and in all."""
+        clock.seconds.clear()
+        began = time.process_time()
+        if asked.stage == "replay":
+            answer = replay(path, settings, asked.out)
+        else:
+            answer = (flow if asked.stage == "flow" else index)(path, settings)
+        return answer, {**clock.seconds, ALL: time.process_time() - began}
+
+    if asked.first is None:
+        answer, _ = work(asked.capture)
+        spent: dict[str, float] = {}
+    else:
+        work(asked.first)
+        _, before = work(asked.first)
+        answer, after = work(asked.capture)
+        spent = {stage: max(0.0, seconds - before.get(stage, 0.0)) for stage, seconds in after.items()}
+    print(json.dumps({**answer, "spent": spent, "missing": clock.missing}))
+
+
+if __name__ == "__main__":
+    main()

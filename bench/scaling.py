@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How cost grows with packets, flows, cameras and rules: the same work on sizes that differ in one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.limit import limit
+from bench.measure import Figure, alternate, egresswatch
+from bench.workloads import CACHE, Workload, workload
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One size on one axis."""
+
+    axis: str
+    size: int
+    figures: dict[str, Figure]
+
+
+def growth(packets: int, rounds: int) -> Iterator[Point]:
+    """All axes, smallest size first. ``packets`` is the largest of them."""
+    steps = [packets // 8, packets // 4, packets // 2, packets]
+    for size in steps:
+        yield Point("packets", size, _measured(workload("mixed", size), rounds))
+    part = packets // 2
+    for flows in (1_000, 10_000, 100_000, part):
+        load = workload("flood", part, f"-{flows}", flows=flows)
+        yield Point("flows", flows, _measured(load, rounds))
+    for cameras in (50, 500, 2_000):
+        load = workload("camera_s", packets // 8, f"-{cameras}", cameras=cameras)
+        yield Point("cameras", cameras, _measured(load, rounds))
+    load = workload("mixed", packets // 4)
+    for rules in (0, 1_000, 10_000):
+        options = ("--set", f"rules.paths={rule_pack(rules)}") if rules else ()
+        figures = alternate([limit(), egresswatch("replay", *options)], load, rounds)
+        yield Point("rules beside the pack's", rules, figures)
+
+
+def _measured(load: Workload, rounds: int) -> dict[str, Figure]:
+    return alternate([limit(), egresswatch("flow"), egresswatch("replay")], load, rounds)
+
+
+def rule_pack(count: int) -> Path:
+    """A folder with so many rules, each with a domain of its own, beside the built-in pack."""
+    folder = CACHE / f"rules-{count}"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "# SPDX-License-Identifier: Apache-2.0\nrules:\n" + "".join(_rule(n) for n in range(count))
+    (folder / "bench.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _rule(number: int) -> str:
+    family = "B" + chr(ord("A") + number // 1000 // 26 % 26) + chr(ord("A") + number // 1000 % 26)
+    name = f"cloud{number:05}.example"
+    return f"""\
+- id: EW-{family}-{number % 1000:04}
+  rev: 1
+  title: Cloud {number} of the bench
+  status: stable
+  severity: low
+  confidence: low
+  vendor: axis
+  platform: axis/bench-{number}
+  dest_class: vendor_cloud
+  purpose: cloud-api
+  side: device
+  match:
+    domains: [{name}]
+  examples:
+    match: [x.{name}]
+    no_match: [{name}.net]
+  references: ["bench"]
+  false_positives: [Nobody else uses the name.]
+  first_published: 2026-01-01
+"""
