@@ -18,6 +18,8 @@ from egresswatch.rules.makers import Vendor, chain
 
 SILENT = "known by what it says on the link only (ARP, neighbour discovery, LLDP): sent no IP packet"
 
+_MOST_SHARED = 8
+"""Others told of one address: whoever claims it from thousands of MACs must not fill the register."""
 _BYSTANDERS = {
     "maybe": "may be a video device: its maker sells some, and nothing else tells; not monitored",
     "client": "uses video devices; not monitored",
@@ -90,12 +92,7 @@ def made_by_rows(vendor: str, makers: Iterable[str], vendors: Mapping[str, Vendo
 
 
 def _row(asset: Asset, users: Mapping[str, list[Asset]], vendors: Mapping[str, Vendor]) -> dict[str, Any]:
-    shared = [
-        f"address {ip} is also used by {other.asset_id}"
-        for ip in sorted(asset.ips)
-        for other in users[ip]
-        if other is not asset
-    ]
+    shared = [line for ip in sorted(asset.ips) for line in _shared(asset, ip, users[ip])]
     outside, unnamed = asset.outside_flows, asset.unnamed_flows
     return {
         "asset_id": asset.asset_id,
@@ -122,6 +119,14 @@ def _row(asset: Asset, users: Mapping[str, list[Asset]], vendors: Mapping[str, V
         "unnamed_flows": unnamed,
         "blind_name_share": round(unnamed / outside, 3) if outside else None,
     }
+
+
+def _shared(asset: Asset, ip: str, users: list[Asset]) -> list[str]:
+    """Who else uses an address: the first few by name, the others counted."""
+    some = [other for other in users[: _MOST_SHARED + 1] if other is not asset][:_MOST_SHARED]
+    lines = [f"address {ip} is also used by {other.asset_id}" for other in some]
+    more = len(users) - 1 - len(some)
+    return [*lines, f"address {ip} is also used by {more} others"] if more else lines
 
 
 def _remarks(asset: Asset) -> list[str]:

@@ -26,7 +26,7 @@ Owners = tuple[Sequence[Asset], Array]
 
 
 class BlindFlows:
-    """Counts by (address, MAC) of the inside end."""
+    """Counts by (address, MAC) of the inside end; MAC 0: the host is told by its address."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, int], list[int]] = {}
@@ -47,7 +47,8 @@ class BlindFlows:
             if is_service(int(row["proto"]), int(row[f"{other}_p"])):
                 continue
             text = ends.texts[int((ends.orig if outward else ends.resp)[k])]
-            counts = self._counts.setdefault((text, int(row[f"{one}_mac"])), [0, 0])
+            mac = int(row[f"{one}_mac"])  # of another MAC with the host's address there may be any number
+            counts = self._counts.setdefault((text, mac if mac == asset.mac else 0), [0, 0])
             counts[0] += 1
             counts[1] += not named[int(codes[k])]
 

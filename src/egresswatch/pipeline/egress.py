@@ -59,12 +59,24 @@ class EgressEvents:
 
     def __init__(
         self, tables: MatchTables, site: Site, register: Register, geo: Geo, classifier: Classifier,
-        addresses: Addresses,
+        addresses: Addresses, max_proxied: int,
     ) -> None:
         self._tables, self._site, self._register, self._geo = tables, site, register, geo
         self._classifier, self._addresses = classifier, addresses
+        self._max_proxied = max_proxied
         self.proxied: set[int] = set()
         """Live flows between inside hosts in which one asked the other to connect it to the outside."""
+        self.refused = 0
+        """Such flows that were not noted because there were too many."""
+
+    def proxy(self, flow: int) -> None:
+        """This flow goes on to the outside."""
+        if flow in self.proxied:
+            return
+        if len(self.proxied) >= self._max_proxied:
+            self.refused += 1
+            return
+        self.proxied.add(flow)
 
     def of_note(self, note: Note, frame: int) -> Facts | None:
         """Facts of a note's flow; None when it does not leave anything."""

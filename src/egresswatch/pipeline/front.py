@@ -10,6 +10,7 @@ enough) must not gather the rest of the input in memory.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -154,9 +155,11 @@ class Front:
                 self._second(number, part).notes.append(notes)
 
     def _keep_asides(self, spans: list[tuple[int, int, int, int]], found: list[Aside]) -> None:
-        for number, part, low, high in spans:
-            if some := [aside for aside in found if low <= aside.place < high]:
-                self._second(number, part).asides += some
+        places = [aside.place for aside in found]  # ascending
+        for number, part, *edges in spans:
+            low, high = (bisect_left(places, edge) for edge in edges)
+            if low < high:
+                self._second(number, part).asides += found[low:high]
 
     def _keep_records(self, spans: list[tuple[int, int, int, int]], parts: list[Array]) -> None:
         """What time ended belongs to the beginning of its second, what a packet ended to that packet."""

@@ -55,12 +55,13 @@ class Interpreter:
         emit: Callable[[Alert], None],
     ) -> None:
         self._hold = int(settings.output.row_hold)
-        self._max_proxied = settings.sniff.max_flows
         self._tables, self._register, self._names = tables, register, names
         self._engine, self._detector = engine, detector
         self._classifier, self._rows, self._emit = classifier, rows, emit
         self._addresses = Addresses()
-        self._events = EgressEvents(tables, site, register, geo, classifier, self._addresses)
+        self._events = EgressEvents(
+            tables, site, register, geo, classifier, self._addresses, settings.sniff.max_flows
+        )
         self._hour: int | None = None
         self._reading: set[int] = set()
         self._monitored: set[str] = set()
@@ -71,6 +72,11 @@ class Interpreter:
         self.neighbours = Neighbours(
             register, site, self._sight_aside, self._watch, settings.sniff.max_neighbours
         )
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """What found no room here."""
+        return {"neighbours": self.neighbours.refused, "proxied_flows": self._events.refused}
 
     def second(self, second: Second, *, last: bool = False) -> None:
         """Everything that happened in one second, or in a part of one. After the ``last`` one ``finish``
@@ -89,6 +95,8 @@ class Interpreter:
         self._told.clear()
         for aside in second.asides:
             self.neighbours.read(aside)
+            if self._rows.full:
+                self._rows.flush(self._reading)
         for block in second.notes:
             loud = self._watched.loud(block.rows)
             rows, held = block.rows[loud], [block.payloads[k] for k in np.flatnonzero(loud).tolist()]
@@ -228,8 +236,8 @@ class Interpreter:
 
     def _proxy(self, note: Note, *, src_inside: bool, dst_inside: bool) -> bool:
         """A host asks another inside host to connect it onward: from now on the flow counts as leaving."""
-        if src_inside and dst_inside and len(self._events.proxied) < self._max_proxied:
-            self._events.proxied.add(note.flow)
+        if src_inside and dst_inside:
+            self._events.proxy(note.flow)
         return True
 
     def _sight_aside(self, aside: Aside, item: Item, host: str) -> None:

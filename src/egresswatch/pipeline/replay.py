@@ -107,7 +107,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
             {
                 "hosts": register.refused, "names_evicted": names.evicted, "names": names.refused,
                 "cases": detector.refused, "geo_errors": geo.errors,
-                "neighbours": interpreter.neighbours.refused,
+                **interpreter.refused,
             },
         )  # fmt: skip
         register_rows = tuple({**row, "rules": pack} for row in register.rows())

@@ -13,7 +13,7 @@ from egresswatch.pipeline.watched import low_word
 from egresswatch.records import FLOW_RECORD
 
 CAMERA, REMOTE = "10.20.0.13", "203.0.113.9"
-WATCHED, OTHER = Asset("camera", monitored=True), Asset("other")
+WATCHED, OTHER = Asset("camera", macs=(1,), monitored=True), Asset("other")
 
 
 def record(orig=CAMERA, resp=REMOTE, **fields):
@@ -92,3 +92,9 @@ def test_hosts_come_in_the_order_of_their_addresses():
     """Whatever order their rows came in."""
     hosts = counted(record(orig="10.20.0.9"), record(orig="10.20.0.13"), record(orig="10.20.0.9"))
     assert hosts == [("10.20.0.13", 1, 1, 1), ("10.20.0.9", 1, 2, 2)]
+
+
+def test_other_macs_with_its_address_do_not_each_take_room():
+    """Whoever forges the sender's MAC fills nothing: those flows count by address."""
+    flood = [record(orig_mac=mac) for mac in range(1, 1001)]
+    assert counted(*flood) == [(CAMERA, 0, 999, 999), (CAMERA, 1, 1, 1)]

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flows that one inside host asks another to carry outside: noted up to a bound, and counted beyond it."""
+
+from egresswatch.config import load
+from egresswatch.demo.frames import ACK, NS, PSH, End, Frame, ethernet, ip, pcap, tcp
+from egresswatch.pipeline.egress import EgressEvents
+from egresswatch.pipeline.replay import run
+from egresswatch.result import ReplayOptions
+
+T0 = 1_700_000_000 * NS
+
+
+def events(most):
+    return EgressEvents(None, None, None, None, None, None, most)
+
+
+def test_a_flow_is_noted_once():
+    """However often its client asks."""
+    some = events(2)
+    for flow in (1, 1, 2, 1):
+        some.proxy(flow)
+    assert (some.proxied, some.refused) == ({1, 2}, 0)
+
+
+def test_flows_beyond_the_bound_are_counted():
+    """One that has ended makes room."""
+    some = events(1)
+    some.proxy(1)
+    some.proxy(2)
+    assert (some.proxied, some.refused) == ({1}, 1)
+    some.proxied.discard(1)
+    some.proxy(3)
+    assert (some.proxied, some.refused) == ({3}, 1)
+
+
+def test_a_flood_of_proxy_requests_is_in_the_ledger(tmp_path):
+    """Connections to a proxy inside, more than may be followed."""
+    frames = []
+    for k in range(20):
+        one = End("02:00:00:00:00:01", "10.0.0.5", 4000 + k)
+        other = End("02:00:00:00:00:02", "10.0.0.9", 3128)
+        data = tcp(one, other, b"CONNECT a.example:443 HTTP/1.1\r\n\r\n", seq=1, flags=PSH | ACK)
+        frames.append(Frame(T0 + k, ethernet(one.mac, other.mac, ip(one.addr, other.addr, 6, data))))
+    path = tmp_path / "connect.pcap"
+    path.write_bytes(pcap(frames))
+    result = run(ReplayOptions((str(path),), load(None, ["flow.table_size=4096", "sniff.max_flows=8"])))
+    assert result.ledger["refused"]["proxied_flows"] == 12
