@@ -39,6 +39,11 @@ class Body(Protocol):
     begun: bool
     """Some of it was taken already."""
 
+    @property
+    def held(self) -> int:
+        """Bytes of it kept beyond what was not taken."""
+        ...
+
     def read(self, data: bytes, *, final: bool) -> tuple[tuple[Item, ...], int, bool]:
         """(items, bytes taken from the front, is nothing more of it wanted); ``final``: no more will come."""
         ...
@@ -72,6 +77,8 @@ def wanted(head: Head, detail: str, status: bytes, length: int) -> tuple[Body | 
 
 class Whole:
     """Waits until enough of a body is there, then reads it once."""
+
+    held = 0
 
     def __init__(self, function: Reading, *, chunked: bool, coding: bytes, limit: int) -> None:
         self.begun = False

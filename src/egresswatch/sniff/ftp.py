@@ -45,6 +45,11 @@ class Reader:
         """The lines of the greeting so far; None once it is over."""
         self._told: set[Item] = set()
 
+    @property
+    def held(self) -> int:
+        """Bytes of payload kept: a greeting that goes on."""
+        return sum(map(len, self._greeting or ()))
+
     def __call__(self, buf: bytes, m: Message) -> Parsed:
         """The next line."""
         if buf[:1] == _TLS:

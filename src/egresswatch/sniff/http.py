@@ -60,6 +60,11 @@ class Reader:
         self._body: bodies.Body | None = None
         self._left: int | None = None
 
+    @property
+    def held(self) -> int:
+        """Bytes of payload kept by what reads the body."""
+        return 0 if self._body is None else self._body.held
+
     def __call__(self, buf: bytes, m: Message) -> Parsed:
         """The next message, or the next piece of a body."""
         body = self._body

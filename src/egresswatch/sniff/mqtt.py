@@ -35,6 +35,10 @@ class _ShortError(Exception):
     """The buffer ends before the field; never leaves this module."""
 
 
+class _BeyondError(Exception):
+    """The packet ends before the field: it is none. Never leaves this module."""
+
+
 def parse(buf: bytes, m: Message) -> Parsed:
     """A CONNECT at the start of a connection."""
     try:
@@ -73,6 +77,8 @@ class Reader:
         except _ShortError:
             wait = len(buf) < MAX_WAIT and len(m.payload) >= m.length
             return (Verdict.NEED_MORE if wait else Verdict.NOT_MINE), (), 0
+        except _BeyondError:
+            return Verdict.NOT_MINE, (), 0
 
     def _packet(self, buf: bytes) -> Parsed:
         kind = buf[0] >> 4
@@ -82,7 +88,7 @@ class Reader:
         end = at + length
         items: list[Item] = []
         if kind == _PUBLISH:
-            topic, _ = _field(buf, at)
+            topic, _ = _field(buf, at, end)
             items = self._topic(topic, "publish")
         elif kind == _SUBSCRIBE:
             _need(buf, min(end, at + MAX_WAIT))
@@ -91,7 +97,7 @@ class Reader:
                 size, at = _varint(buf, at)
                 at += size
             while at < min(end, len(buf)):
-                topic, at = _field(buf, at)
+                topic, at = _field(buf, at, end)
                 at += 1
                 items += self._topic(topic, "subscribe")
         self._skip = max(0, end - len(buf))
@@ -150,9 +156,11 @@ def _varint(buf: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-def _field(buf: bytes, at: int) -> tuple[bytes, int]:
-    """Two length bytes and as many bytes."""
+def _field(buf: bytes, at: int, limit: int | None = None) -> tuple[bytes, int]:
+    """Two length bytes and as many bytes, which end before ``limit`` when the packet does."""
     _need(buf, at + 2)
     end = at + 2 + (buf[at] << 8 | buf[at + 1])
+    if limit is not None and end > limit:
+        raise _BeyondError
     _need(buf, end)
     return buf[at + 2 : end], end

@@ -37,6 +37,8 @@ def reader(content_type: bytes, where: str, *, request: bool, chunked: bool) -> 
 class Parts:
     """One body, part after part."""
 
+    held = 0
+
     def __init__(self, boundary: bytes, where: str, *, request: bool, chunked: bool) -> None:
         self.begun = False
         self._mark, self._where, self._request = b"--" + boundary, where, request

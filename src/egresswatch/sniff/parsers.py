@@ -50,11 +50,11 @@ Connection = quic.Connection | dtls.Connection | turn.Connection | rtp.Connectio
 
 _PLAIN: Final[dict[int, StreamParser]] = {
     Parser.DNS_TCP: dns.parse_tcp,
-    Parser.TLS: tls.parse,
     Parser.RTSP: rtsp.parse,
     Parser.SIP: sip.parse_stream,
 }
 READERS: Final[dict[int, Callable[[], StreamParser]]] = {
+    Parser.TLS: tls.Reader,
     Parser.HTTP: http.Reader,
     Parser.STUN: turn.Reader,
     Parser.MQTT: mqtt.Reader,

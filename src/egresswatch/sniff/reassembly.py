@@ -77,8 +77,8 @@ class Stream:
 
     @property
     def held(self) -> int:
-        """Bytes of payload kept."""
-        return len(self.buffer) + self._ahead_bytes
+        """Bytes of payload kept, those that the reader keeps among them."""
+        return len(self.buffer) + self._ahead_bytes + getattr(self.reader, "held", 0)
 
     def add(self, segment: Piece) -> bool:
         """Take a segment; True when there is something new to read."""

@@ -53,6 +53,11 @@ class Reader:
         self._skip = 0
         self._told: set[str] = set()
 
+    @property
+    def held(self) -> int:
+        """Bytes of payload kept: commands that are not whole."""
+        return sum(len(stream.data) for stream in self._streams.values())
+
     def __call__(self, buf: bytes, m: Message) -> Parsed:
         """The handshake, or the next chunk."""
         short = _NOT_MINE if headers.cut(m) else _NEED_MORE

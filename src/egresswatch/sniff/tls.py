@@ -36,45 +36,93 @@ _NEED_MORE: Parsed = (Verdict.NEED_MORE, (), 0)
 
 def parse(buf: bytes, m: Message) -> Parsed:
     """Records from the start of ``buf`` up to the first place where a record and a message end together."""
-    if len(buf) >= _RECORD_HEADER + _MESSAGE_HEADER and buf[1] == _MAJOR_VERSION:
-        kind, _, length, message, high, low = _BEGIN(buf)
-        end = _RECORD_HEADER + length
-        if kind not in _CLEAR:
-            return _NOT_MINE
-        if kind == _HANDSHAKE and (high << 16 | low) + _MESSAGE_HEADER == length and end <= len(buf):
-            # one message in one record, as nearly all are
-            if length > _MAX_RECORD or message not in _KNOWN:
+    return Reader()(buf, m)
+
+
+class Reader:
+    """One side: goes on where it had to wait, so that bytes that come one by one are not read as often."""
+
+    __slots__ = ("_at", "_handshake", "_taken", "_whole")
+
+    def __init__(self) -> None:
+        self._at = 0
+        """Where the first record begins that has not been taken whole, and how much of it has been."""
+        self._taken = 0
+        self._handshake = bytearray()
+        """What the records so far hold, and how much of that are whole messages."""
+        self._whole = 0
+
+    def __call__(self, buf: bytes, m: Message) -> Parsed:
+        """As ``parse``; ``buf`` begins as it did before when the answer was to wait."""
+        found = None if self._at or self._taken else _single(buf)
+        if found is None:
+            found = self.records(buf, headers.cut(m))
+            if found is not _NEED_MORE:
+                self._at = self._taken = self._whole = 0
+                self._handshake.clear()
+        return found
+
+    def records(self, buf: bytes, final: bool) -> Parsed:
+        """However messages are spread over records; ``final``: no more bytes will come."""
+        while True:
+            begin = self._at + _RECORD_HEADER
+            header = buf[self._at : begin]
+            if header[1:2] not in (b"", b"\x03"):
                 return _NOT_MINE
-            items = read(message, buf[_RECORD_HEADER + _MESSAGE_HEADER : end]) if message in _READ else ()
-            return Verdict.MATCH, items, end
-    return _records(buf, headers.cut(m))
+            if len(header) < _RECORD_HEADER:
+                return self._waiting(final)
+            kind, length = header[0], int.from_bytes(header[3:5], "big")
+            inside = len(self._handshake) > self._taken
+            if length > _MAX_RECORD or not _plain(kind, length, inside):
+                return _NOT_MINE
+            if kind == _HANDSHAKE:
+                fragment = buf[begin + self._taken : begin + length]
+                self._handshake += fragment
+                self._taken += len(fragment)
+                if not self._advance():
+                    return _NOT_MINE
+            if begin + length > len(buf):
+                return self._waiting(final)
+            self._at, self._taken = begin + length, 0
+            if kind == _HANDSHAKE and self._whole == len(self._handshake):
+                messages = split(bytes(self._handshake)) or ()
+                return Verdict.MATCH, tuple(item for message in messages for item in read(*message)), self._at
+
+    def _advance(self) -> bool:
+        """Step over the messages that are whole now; False: these are none."""
+        data = self._handshake
+        while self._whole + _MESSAGE_HEADER <= len(data):
+            kind, length = data[self._whole], int.from_bytes(data[self._whole + 1 : self._whole + 4], "big")
+            if kind not in _KNOWN or length > _MAX_MESSAGE:
+                return False
+            if self._whole + _MESSAGE_HEADER + length > len(data):
+                break
+            self._whole += _MESSAGE_HEADER + length
+        return True
+
+    def _waiting(self, final: bool) -> Parsed:
+        if final:
+            found = _cut_short(bytes(self._handshake))
+            return (Verdict.MATCH, found, max(self._at, 1)) if found else _NOT_MINE
+        if not self._handshake and self._at:
+            return Verdict.MATCH, (), self._at
+        return _NEED_MORE
 
 
-def _records(buf: bytes, final: bool) -> Parsed:
-    """The same however messages are spread over records; ``final``: no more bytes will come."""
-    pos, handshake = 0, bytearray()
-    while True:
-        header = buf[pos : pos + _RECORD_HEADER]
-        if header[1:2] not in (b"", b"\x03"):
-            return _NOT_MINE
-        if len(header) < _RECORD_HEADER:
-            return _waiting(bytes(handshake), pos, final)
-        kind, length = header[0], int.from_bytes(header[3:5], "big")
-        fragment = buf[pos + _RECORD_HEADER : pos + _RECORD_HEADER + length]
-        if length > _MAX_RECORD or not _plain(kind, length, bool(handshake)):
-            return _NOT_MINE
-        if kind == _HANDSHAKE:
-            handshake += fragment
-        if len(fragment) < length:
-            return _waiting(bytes(handshake), pos, final)
-        pos += _RECORD_HEADER + length
-        if kind != _HANDSHAKE:
-            continue
-        messages = split(bytes(handshake))
-        if messages is None:
-            return _NOT_MINE
-        if sum(_MESSAGE_HEADER + len(body) for _, body in messages) == len(handshake):
-            return Verdict.MATCH, tuple(item for message in messages for item in read(*message)), pos
+def _single(buf: bytes) -> Parsed | None:
+    """One message in one record, as nearly all are; None: look closer."""
+    if len(buf) < _RECORD_HEADER + _MESSAGE_HEADER or buf[1] != _MAJOR_VERSION:
+        return None
+    kind, _, length, message, high, low = _BEGIN(buf)
+    end = _RECORD_HEADER + length
+    if kind not in _CLEAR:
+        return _NOT_MINE
+    if kind != _HANDSHAKE or (high << 16 | low) + _MESSAGE_HEADER != length or end > len(buf):
+        return None
+    if length > _MAX_RECORD or message not in _KNOWN:
+        return _NOT_MINE
+    items = read(message, buf[_RECORD_HEADER + _MESSAGE_HEADER : end]) if message in _READ else ()
+    return Verdict.MATCH, items, end
 
 
 def _plain(kind: int, length: int, inside: bool) -> bool:
@@ -82,17 +130,6 @@ def _plain(kind: int, length: int, inside: bool) -> bool:
     if kind == _HANDSHAKE:
         return length > 0
     return not inside and (kind, length) in ((_CHANGE_CIPHER_SPEC, 1), (_ALERT, 2))
-
-
-def _waiting(handshake: bytes, skipped: int, final: bool) -> Parsed:
-    if not final:
-        if not handshake and skipped:
-            return Verdict.MATCH, (), skipped
-        if handshake and split(handshake) is None:
-            return _NOT_MINE
-        return _NEED_MORE
-    found = _cut_short(handshake)
-    return (Verdict.MATCH, found, max(skipped, 1)) if found else _NOT_MINE
 
 
 def split(handshake: bytes) -> list[tuple[int, bytes]] | None:

@@ -30,6 +30,11 @@ class Requests:
         self.begun = False
         self._held = b""
 
+    @property
+    def held(self) -> int:
+        """Decoded bytes of a request that is not whole."""
+        return len(self._held)
+
     def read(self, data: bytes, *, final: bool) -> tuple[tuple[Item, ...], int, bool]:  # noqa: ARG002 - as Body
         """What the groups of four that are there decode to."""
         at = 0

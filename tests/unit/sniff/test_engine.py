@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Callable
 
@@ -373,4 +374,28 @@ def test_protocols_share_a_flow(engine: Engine, datagram: Build) -> None:
     info = engine.info(1)
     assert info is not None
     assert (info.service, info.server_name) == ("webrtc", "turn.example")
+    assert engine.held == 0
+
+
+RTSP_HEAD = b"DESCRIBE rtsp://h/ RTSP/1.0\r\nX: " + b"x" * 700
+TUNNEL = b"POST /t HTTP/1.1\r\nContent-Type: application/x-rtsp-tunnelled\r\nContent-Length: 9000\r\n\r\n"
+RTMP = b"\x03" + bytes(3072) + b"\x03\0\0\0\0\x10\0\x14\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("parser", "data", "least"),
+    [
+        (Parser.HTTP, TUNNEL + base64.b64encode(RTSP_HEAD), 700),
+        (Parser.RTMP, RTMP + b"\xc3".join([bytes(128)] * 9), 1024),
+        (Parser.FTP, b"".join(b"220-%d" % k + b"x" * 300 + b"\r\n" for k in range(9)), 2700),
+    ],
+    ids=["tunnel", "rtmp", "ftp"],
+)  # fmt: skip
+def test_what_a_reader_keeps_counts_as_held(
+    engine: Engine, segment: Build, parser: int, data: bytes, least: int
+) -> None:
+    """Else thousands of connections could each keep what no bound knows of."""
+    engine.feed(segment(data, parser=parser, start=True, seq=1, dport=21))
+    assert least <= engine.held <= len(data)
+    engine.end(1)
     assert engine.held == 0

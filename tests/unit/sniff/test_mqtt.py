@@ -147,3 +147,12 @@ def test_no_bytes_raise(segment: Build, tail: bytes, cut: bool) -> None:
     for buf in (tail, b"\x10" + tail, b"\x10\x20\x00\x04MQTT" + tail, long + tail):
         verdict, _, used = mqtt.parse(buf, segment(buf, length=len(buf) + cut))
         assert (0 < used <= len(buf)) == (verdict is Verdict.MATCH)
+
+
+@pytest.mark.parametrize("wire", [b"\x30\x02\x40\x00", b"\x82\x05\0\1\x40\x00\0", b"\x30\x00"])
+def test_a_topic_that_its_packet_has_no_room_for_is_none(segment: Build, wire: bytes) -> None:
+    """Else each of many short packets would be read to the end of all of them."""
+    reader = mqtt.Reader()
+    data = HELLO + wire + bytes(0x5000)
+    used = reader(data, segment(data))[2]
+    assert reader(data[used:], segment(data)) == (Verdict.NOT_MINE, (), 0)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -162,4 +163,30 @@ def test_the_short_way_gives_what_the_general_one_gives(
     damaged = sound[:place] + bytes([byte]) + sound[place + 1 :]
     for buf in (sound, damaged, damaged[:end]):
         m = segment(buf, length=len(buf) + final)
-        assert tls.parse(buf, m) == tls._records(buf, final)
+        assert tls.parse(buf, m) == tls.Reader().records(buf, final)
+
+
+@given(RECORDS, st.lists(st.integers(0, 600), max_size=8), st.booleans())
+def test_waiting_changes_no_answer(
+    segment: Build, records: list[bytes], places: list[int], final: bool
+) -> None:
+    """A reader that gets the bytes piece by piece answers as one that gets them at once."""
+    data = b"".join(records)
+    reader = tls.Reader()
+    for end in (*sorted(place for place in places if place < len(data)), len(data)):
+        m = segment(data[:end], length=end + (final and end == len(data)))
+        answer = reader(data[:end], m)
+        assert answer == tls.parse(data[:end], m)
+        if answer[0] is not Verdict.NEED_MORE:
+            break
+
+
+@pytest.mark.parametrize("record", [b"\x16\x03\x01\x00\x01\x00", b"\x16\x03\x01\x40\x00" + bytes(16383)])
+def test_bytes_that_come_one_by_one_are_taken_once(segment: Build, record: bytes) -> None:
+    """Records of one byte, and a record full of empty messages: work grows with the bytes only."""
+    begin = b"\x16\x03\x01\x00\x04\x01\x01\xff\xff" if len(record) < 9 else b""
+    data = (begin + record * 6000)[:12000]
+    reader, began = tls.Reader(), time.process_time()
+    for end in range(1, len(data), 3):
+        assert reader(data[:end], segment(data[end - 1 : end]))[0] is Verdict.NEED_MORE
+    assert time.process_time() - began < 1
