@@ -124,7 +124,10 @@ def inline(function: F) -> F:
 
 
 def _compiled(function: F) -> F:
-    return numba.njit(cache=not cache_unavailable, nogil=True)(function)  # type: ignore[no-any-return]
+    # without numba's reference counting: kernels allocate nothing, and its counters are atomic, so each array
+    # handed to an inner function would cost as much as reading a header
+    options = {"cache": not cache_unavailable, "nogil": True, "_nrt": False}
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
 @intrinsic  # type: ignore[misc]

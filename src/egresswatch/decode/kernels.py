@@ -18,7 +18,7 @@ from egresswatch.decode.codes import K_BAD, K_ENCRYPTED, K_ETHERNET, K_IP, K_UNS
 from egresswatch.decode.link import is_tag, link_header, to_network_slow
 from egresswatch.decode.network import check_ip, write_ip
 from egresswatch.decode.tunnels import inner, is_tunnel
-from egresswatch.jit import inline, kernel
+from egresswatch.jit import inline, kernel, prefetch
 from egresswatch.loads import be16, u8
 from egresswatch.packets import (
     ASIDE_ARP,
@@ -45,6 +45,7 @@ C_WIFI = int(Count.encrypted_wifi)
 C_BYTES = int(Count.ip_bytes)
 C_ICMP = int(Count.icmp_errors)
 MAX_DEPTH = 8
+AHEAD = 12  # frames whose first bytes are asked for before they are read
 
 
 @inline
@@ -140,6 +141,8 @@ def decode(
     """
     nq, na = 0, 0
     for i in range(len(off)):
+        if i + AHEAD < len(off):
+            prefetch(d, np.int64(off[i + AHEAD]))
         row = rows[i]
         p = np.int64(off[i])
         e = p + np.int64(cap[i])

@@ -210,7 +210,8 @@ def update(
             )
         row = rows[index]
         seen = row["state"] & (S_FIRST_A if side == 0 else S_FIRST_B) != 0
-        if when < row["ts"]:
+        # the record's first time lies in a line of its own, and only a late packet or a first one is earlier
+        if (when < clock or row["pkts_a"] | row["pkts_b"] == 0) and when < row["ts"]:
             row["ts"] = when
             if when < row["ts_flow"]:
                 row["ts_flow"] = when

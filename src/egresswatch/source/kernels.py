@@ -261,6 +261,7 @@ def index_snoop(
 def scatter(data: Any, off: Any, cap: Any, target: Any, place: Any) -> Any:
     """Copy frames ``data[off[i]:][:cap[i]]`` to ``target[place[i]:]`` (merging of files)."""
     for i in range(len(off)):
-        count = np.int64(cap[i])
-        target[place[i] : place[i] + count] = data[off[i] : off[i] + count]
+        at, to = np.int64(off[i]), np.int64(place[i])
+        for k in range(np.int64(cap[i])):
+            target[to + k] = data[at + k]
     return len(off)
