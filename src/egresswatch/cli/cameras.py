@@ -5,7 +5,6 @@ counted, or compared with an inventory."""
 from __future__ import annotations
 
 import io
-import json as jsonlib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +14,8 @@ import typer
 
 from egresswatch.cli import FAILED, complain
 from egresswatch.cli.options import ConfigOption, RulesOption, SetOption, SiteOption, settings_from
-from egresswatch.errors import EgresswatchError, OutputError, UsageError
+from egresswatch.cli.register_file import read_register
+from egresswatch.errors import OutputError, UsageError
 
 
 class Format(StrEnum):
@@ -90,21 +90,6 @@ def cameras(
         comparison = compared(rows, inventory, str(compare), tables.vendors)
     _give(_shapes(rows, comparison, by)[shape], out)
     return FAILED if errors else 0
-
-
-def read_register(path: Path) -> list[dict[str, Any]]:
-    """The rows of a cameras.json."""
-    try:
-        rows = jsonlib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EgresswatchError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise EgresswatchError(f"{path}: is not the register that replay writes: {error}") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "asset_id" in row for row in rows):
-        raise EgresswatchError(
-            f"{path}: is not the register that replay writes: a list of assets was expected"
-        )
-    return rows
 
 
 def _register(

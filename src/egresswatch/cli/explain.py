@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from egresswatch.detect.families import DetectorRule
 from egresswatch.rules import MatchTables, Rule
-from egresswatch.rules.makers import FingerprintRule, Reading, Vendor, brands_of, chain
+from egresswatch.rules.makers import FingerprintRule, Reading, Relation, Vendor, brands_of, chain
 from egresswatch.rules.model import PROTOS
 from egresswatch.rules.shape import SENDERS, Bytes, Payload, Seen, Step
 
@@ -114,8 +114,10 @@ def maker(item: Vendor, tables: MatchTables) -> Iterator[str]:
     owners = chain(tables.vendors, item.id)[1:]
     if owners:
         yield "  belongs to: " + ", then ".join(_company(owner) for owner in owners)
-    yield from _listed("made by", _made_by(item, tables))
-    yield from _listed("makes what these sell", map(_company, brands_of(tables.vendors, item.id)))
+    yield from _listed("made by, in whole or in part", _related(item.made_by, tables))
+    yield from _listed("uses chips, protocols or a platform of", _related(item.uses, tables))
+    yield from _listed("makes, in whole or in part, what these sell", _of_others(item, tables, "made_by"))
+    yield from _listed("its chips, protocols or platform are used by", _of_others(item, tables, "uses"))
     yield from _listed("named by", (f"{one.name} [{one.reference}]" for one in item.lists))
     for remark in item.remarks:
         yield f"  {remark.topic} ({remark.confidence}): {remark.text}"
@@ -129,12 +131,22 @@ def maker(item: Vendor, tables: MatchTables) -> Iterator[str]:
     yield from _listed("sources", item.references)
 
 
-def _made_by(item: Vendor, tables: MatchTables) -> Iterator[str]:
-    for made in item.made_by:
-        other = tables.vendor(made.vendor)
-        name = made.vendor if other is None else _company(other)
-        lines = f", {made.lines}" if made.lines else ""
-        yield f"{name} ({made.confidence}{lines}) [{'; '.join(made.references)}]"
+def _related(relations: Iterable[Relation], tables: MatchTables) -> Iterator[str]:
+    """The other end of each relation, how sure it is, for which part, and its sources."""
+    for one in relations:
+        other = tables.vendor(one.vendor)
+        name = one.vendor if other is None else _company(other)
+        yield f"{name} ({_strength(one)}) [{'; '.join(one.references)}]"
+
+
+def _of_others(item: Vendor, tables: MatchTables, kind: str) -> Iterator[str]:
+    """Companies that name ``item`` in a relation of this kind; its sources stand with them."""
+    for other, one in brands_of(tables.vendors, item.id, kind):
+        yield f"{_company(other)} ({_strength(one)})"
+
+
+def _strength(one: Relation) -> str:
+    return one.confidence + (f", {one.lines}" if one.lines else "")
 
 
 def _company(item: Vendor) -> str:

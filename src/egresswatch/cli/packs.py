@@ -75,6 +75,8 @@ def write_manifest(
     if not folder.is_dir():
         raise RuleError("no such rule folder", folder)
     text = signature.manifest(folder)
+    if not text:
+        raise RuleError("holds no files that could be signed", folder)
     path = folder / signature.MANIFEST
     try:
         (folder / signature.SIGNATURE).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ an id may stand once; a later folder replaces what an earlier one says under the
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,10 @@ def _read_file(node: Node, name: str, notes: Notes, found: dict[str, list[Any]])
 def _document(file: Path, name: str, notes: Notes) -> Node | None:
     """The file's one document, or None after noting why not."""
     try:
-        if file.stat().st_size > MAX_FILE:
+        found = file.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # a pipe would be waited for
+            raise RuleError("is not a plain file", name)
+        if found.st_size > MAX_FILE:
             raise RuleError(f"is larger than {MAX_FILE >> 20} MiB", name)
         return read_document(file.read_text(encoding="utf-8"), name, notes)
     except RuleError as error:

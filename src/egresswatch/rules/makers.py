@@ -112,12 +112,15 @@ def named(vendors: Mapping[str, Vendor], text: str) -> Vendor | None:
     return None
 
 
-def brands_of(vendors: Mapping[str, Vendor], vendor_id: str) -> tuple[Vendor, ...]:
-    """Who sells under another name what this company makes or supplies, by id."""
+def brands_of(
+    vendors: Mapping[str, Vendor], vendor_id: str, kind: str = "made_by"
+) -> tuple[tuple[Vendor, Relation], ...]:
+    """Who names this company in a relation of ``kind`` (``made_by`` or ``uses``), by id, and how."""
     return tuple(
-        vendor
+        (vendor, relation)
         for _, vendor in sorted(vendors.items())
-        if any(relation.vendor == vendor_id for relation in (*vendor.made_by, *vendor.uses))
+        for relation in getattr(vendor, kind)
+        if relation.vendor == vendor_id
     )
 
 

@@ -123,7 +123,7 @@ def _cells(row: Row) -> list[Any]:
     maker = row.get("maker") or {}
     derived = {
         "parent": maker.get("parent"), "jurisdiction": maker.get("jurisdiction"),
-        "made_by": [made["name"] for made in row.get("made_by") or ()], "lists": listings(row),
+        "made_by": [made.get("name") for made in row.get("made_by") or ()], "lists": listings(row),
     }  # fmt: skip
     return [derived.get(column, row.get(column)) for column in _COLUMNS]
 

@@ -35,7 +35,26 @@ def test_an_unreadable_capture_is_status_1(command, replayed, result):
     assert command("cameras", "a") == (1, "", "egresswatch: a: does not exist\n")
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '["cam-1"]', '[{"name": "x"}]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "{}",
+        '["cam-1"]',
+        '[{"name": "x"}]',
+        "[" * 100_000,
+        '[{"asset_id": 7}]',
+        '[{"asset_id": "c", "maker": 3}]',
+        '[{"asset_id": "c", "maker": {"lists": [7]}}]',
+        '[{"asset_id": "c", "made_by": [null]}]',
+        '[{"asset_id": "c", "name": {"a": 3}}]',
+        '[{"asset_id": "c", "ips": 5}]',
+        '[{"asset_id": "c", "evidence": [7]}]',
+        '[{"asset_id": "c", "outside_flows": "x"}]',
+        '[{"asset_id": "c", "unnamed_flows": 3}]',
+        '[{"asset_id": "c", "unnamed_flows": 3, "outside_flows": 2}]',
+    ],
+)
 def test_a_file_that_is_no_register_is_told(command, tmp_path, text):
     """One clear line, exit status 1."""
     (tmp_path / "cameras.json").write_text(text)

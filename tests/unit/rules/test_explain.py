@@ -30,6 +30,18 @@ def test_every_maker_is_explained(pack: MatchTables) -> None:
         assert all(f"{one.name} [{one.reference}]" in text for one in vendor.lists)
 
 
+def test_relations_claim_no_more_than_their_source(pack: MatchTables) -> None:
+    """Whose protocol a device speaks did not make it; how sure, and of what, stands beside each name."""
+    licensor = "\n".join(explain.maker(pack.vendors["throughtek"], pack))
+    assert "sell" not in licensor
+    assert "are used by:\n    - Dogness (high)" in licensor
+    user = "\n".join(explain.maker(pack.vendors["wyze"], pack))
+    assert "uses chips, protocols or a platform of:\n    - ThroughTek (TW) (high) [" in user
+    maker = "\n".join(explain.maker(pack.vendors["dahua"], pack))
+    assert "    - Bosch Security (DE) (low, some products)" in maker
+    assert "are used by:\n    - TP-Link (CN) (low, the recording format of VIGI recorders)" in maker
+
+
 def test_every_fingerprint_is_explained(pack: MatchTables) -> None:
     """Each once, with what it compares and its sources."""
     found = explain.fingerprints(pack)

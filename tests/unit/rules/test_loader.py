@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -144,6 +145,12 @@ def test_directory_named_like_a_file(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").mkdir()
     with pytest.raises(RuleError, match=r"x\.yaml: cannot be read"):
         load_tables([tmp_path], builtin=False)
+
+
+def test_a_pipe_in_a_folder_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    """Reading it would never end."""
+    os.mkfifo(tmp_path / "a.yaml")
+    assert outcome(tmp_path) == f"{tmp_path}/a.yaml: is not a plain file"
 
 
 def test_nesting_bomb_is_refused(tmp_path: Path) -> None:

@@ -126,9 +126,11 @@ def test_a_company_by_any_of_its_names(house: MatchTables, text: str, found: str
 
 
 def test_brands_of_a_maker_and_of_a_licensor(house: MatchTables) -> None:
-    """Who sells what it makes, or uses what it licenses."""
-    for vendor_id in ("mid", "sub", "chips"):
-        assert [vendor.id for vendor in brands_of(house.vendors, vendor_id)] == ["label"]
+    """Who sells what it makes and who uses what it licenses are two questions."""
+    for vendor_id, kind in (("mid", "made_by"), ("sub", "made_by"), ("chips", "uses")):
+        ((vendor, relation),) = brands_of(house.vendors, vendor_id, kind)
+        assert (vendor.id, relation.vendor) == ("label", vendor_id)
+    assert brands_of(house.vendors, "chips") == ()
     assert brands_of(house.vendors, "label") == ()
 
 

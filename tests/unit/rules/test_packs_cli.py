@@ -96,6 +96,13 @@ def test_what_cannot_be_listed(folder: Path, capsys: pytest.CaptureFixture[str])
     assert "no such rule folder" in capsys.readouterr().err
 
 
+def test_an_empty_folder_is_nothing_to_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No list of nothing is written."""
+    assert run(["rules", "manifest", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"egresswatch: {tmp_path}: holds no files that could be signed\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_new_list_takes_the_old_signature_away(folder: Path) -> None:
     """A signature of another list would only mislead."""
     run(["rules", "manifest", str(folder)])
