@@ -2,7 +2,11 @@
 # egresswatch: `make demo` and `make test` do everything from a bare Debian 12; the rest is for contributors.
 .DEFAULT_GOAL := help
 FUZZ ?= 600
-.PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit fuzz golden docs wheel clean
+STAGE ?= all
+WORKLOAD ?= all
+PACKETS ?= 2000000
+ROUNDS ?= 5
+.PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit fuzz golden docs bench wheel clean
 BIN := .venv/bin
 OUT ?= demo-out
 REPLAY = $(OUT)/camera-day/camera-day.pcap --set enrich.cameras=$(OUT)/camera-day/cameras.csv --out $(OUT)/result
@@ -42,7 +46,7 @@ imports: setup-dev ## the import order of docs/design.md
 	PYTHONPATH=src $(BIN)/lint-imports
 
 spelling: setup-dev ## codespell
-	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs src tests scripts rules
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs src tests scripts bench rules
 
 test-jit: setup-dev ## the tests, kernels compiled
 	$(BIN)/python -m pytest -q
@@ -59,6 +63,9 @@ golden: setup-dev ## write the golden files anew (read the diff before committin
 docs: setup-dev  ## write the generated pages anew (docs/configuration.md, docs/rules.md, docs/facts.csv, parts of README.md)
 	$(BIN)/python scripts/facts.py
 	$(BIN)/python scripts/write_docs.py
+
+bench: setup-dev ## speed: STAGE=flow|index|decode|sniff|rows|write|replay|all WORKLOAD=mixed|camera|... PACKETS=N
+	@$(BIN)/python -m bench --stage $(STAGE) --workload $(WORKLOAD) --packets $(PACKETS) --rounds $(ROUNDS)
 
 wheel: setup-dev ## dist/egresswatch-*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -27,7 +27,7 @@ def growth(packets: int, rounds: int) -> Iterator[Point]:
     for size in steps:
         yield Point("packets", size, _measured(workload("mixed", size), rounds))
     part = packets // 2
-    for flows in (1_000, 10_000, 100_000, part):
+    for flows in (part // 1000, part // 100, part // 10, part // 2):
         load = workload("flood", part, f"-{flows}", flows=flows)
         yield Point("flows", flows, _measured(load, rounds))
     for cameras in (50, 500, 2_000):

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guard of speed: ratios to the limit in C, measured here and now. Never a time: that is the machine's.
+
+A floor is about a third of the ratio that the program had when it was last raised: it lets noise pass and
+stops a stage that became three times slower. Raise the floors when the program has become faster for good.
+"""
+
+import pytest
+from bench.__main__ import main
+from bench.limit import available, limit
+from bench.measure import alternate, egresswatch
+from bench.suite import check
+from bench.workloads import workload
+
+PACKETS = 200_000
+ATTEMPTS = 3
+FLOORS = {
+    ("mixed", "flow"): 0.12,
+    ("camera_s", "flow"): 0.04,
+    ("flood", "flow"): 0.03,
+    ("mixed", "replay"): 0.008,
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.jit_only,
+    pytest.mark.skipif(not available(), reason="SPEED IS NOT GUARDED: gcc is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A folder for the workloads of this module."""
+    return tmp_path_factory.mktemp("bench")
+
+
+@pytest.mark.parametrize(("name", "stage"), FLOORS, ids="-".join)
+def test_not_three_times_slower(name, stage, cache):
+    """The stage stands above its floor in one of three attempts, and counted what the limit counted."""
+    load = workload(name, PACKETS, cache=cache)
+    seen = []
+    for _ in range(ATTEMPTS):
+        figures = alternate([limit("flow"), egresswatch(stage)], load, 2)
+        for figure in figures.values():
+            check(figure, load)
+        ours, best = figures[f"egresswatch {stage}"], figures["limit flow"]
+        seen.append(ours.rate / best.rate)
+        if seen[-1] >= FLOORS[name, stage]:
+            return
+    pytest.fail(
+        f"{stage} on {name} has come down to {max(seen):.3f} of the limit; floor {FLOORS[name, stage]}"
+    )
+
+
+def test_a_stage_is_told(capsys, monkeypatch):
+    """`python -m bench --stage decode` prints the limit's rate and where our time went."""
+    monkeypatch.setattr(
+        "sys.argv", ["bench", "--stage=decode", "--workload=mixed", "--packets=20000", "--rounds=1"]
+    )
+    assert main() == 0
+    told = capsys.readouterr().out
+    assert "| limit parse |" in told
+    assert "| decode: " in told
+    assert "| **sum** |" in told
