@@ -58,7 +58,7 @@ def everything(names: Sequence[str], packets: int, rounds: int, say: Say) -> Res
         results.missing |= missing
         part = workload(name, max(1000, packets // SLOW_PART))
         results.slow[name] = alternate([peer.program for peer in peers.installed(slow=True)], part, 1)
-        results.walls[name] = workers(load, rounds)
+        results.walls[name] = workers(load, STAGE_ROUNDS)
         if instructions.available():
             small = workload(name, min(packets, instructions.PACKETS))
             results.counts[name] = instructions.per_packet(small)

@@ -7,6 +7,8 @@ import types
 from dataclasses import replace
 
 import pytest
+
+from bench import clock, report, suite
 from bench.goals import at_least, at_most
 from bench.limit import available, limit
 from bench.machine import described
@@ -14,8 +16,6 @@ from bench.measure import Figure, MeasureError, Program, alternate, run
 from bench.peers import PEERS, counted
 from bench.scaling import rule_pack
 from bench.workloads import workload
-
-from bench import clock, report, suite
 from egresswatch.rules import load_tables
 
 needs_gcc = pytest.mark.skipif(not available(), reason="THE LIMIT IS NOT MEASURED: gcc is not installed")

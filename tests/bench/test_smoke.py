@@ -6,6 +6,7 @@ stops a stage that became three times slower. Raise the floors when the program 
 """
 
 import pytest
+
 from bench.__main__ import main
 from bench.limit import available, limit
 from bench.measure import alternate, egresswatch

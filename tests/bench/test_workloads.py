@@ -8,14 +8,18 @@ import struct
 import subprocess
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
+
+from bench import payload
 from bench.draw import Draw, share
 from bench.limit import available, limit
 from bench.measure import run
 from bench.traffic import Kind
 from bench.workloads import FIRST, NAMES, workload
-
-from bench import payload
+from egresswatch.pipeline.replay import run as replay_run
+from egresswatch.result import ReplayOptions
 
 PACKETS = 4000
 needs_gcc = pytest.mark.skipif(not available(), reason="THE LIMIT IS NOT CHECKED: gcc is not installed")
@@ -162,6 +166,27 @@ def test_the_limit_counts_the_truth(loads, name):
     assert (answer["packets"], answer["counted"]) == (load.packets, load.packets)
     assert (answer["ip_bytes"], answer["frame_bytes"]) == (load.truth["ip_bytes"], load.truth["frame_bytes"])
     assert answer["flows"] == load.truth["flows"]
+
+
+@pytest.mark.jit_only
+@pytest.mark.parametrize("name", NAMES)
+def test_our_flows_are_the_truth(loads, name, tmp_path):
+    """flows.parquet of a replay, duplicates recognised, sums up to what the generator says it wrote."""
+    load, out = loads[name], tmp_path / "out"
+    result = replay_run(ReplayOptions(paths=(str(load.path),), out=out))
+    flows = pq.read_table(out / "flows.parquet")
+
+    def total(field):
+        return sum(pc.sum(flows[f"{end}_{field}"]).as_py() for end in ("orig", "resp"))
+
+    truth = load.truth
+    assert result.balanced
+    assert (total("pkts"), total("ip_bytes"), flows.num_rows) == (
+        load.packets,
+        truth["ip_bytes"],
+        truth["flows"],
+    )
+    assert result.ledger["buckets"]["duplicate"] == 0
 
 
 @pytest.mark.skipif(
