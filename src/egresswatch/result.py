@@ -96,6 +96,7 @@ class ReplayResult:
 
     version: str
     rules_version: str
+    rules_digest: str
     rules_count: int
     site: str
     """For the header line: ``site.toml (policy: cameras isolated)``, or that none was given."""
@@ -158,7 +159,9 @@ def to_json(result: ReplayResult) -> dict[str, Any]:
     """The object that ``--json`` prints: same facts as the screen, keys in a fixed order."""
     return {
         "version": result.version,
-        "rules": {"version": result.rules_version, "count": result.rules_count},
+        "rules": {
+            "version": result.rules_version, "digest": result.rules_digest, "count": result.rules_count,
+        },
         "site": result.site,
         "policy": result.policy,
         "first_packet": iso(result.first_ts),

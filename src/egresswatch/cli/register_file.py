@@ -40,6 +40,13 @@ class Made(Company, total=False):
     seen: bool
 
 
+class Rules(TypedDict, total=False):
+    """The pack that said so."""
+
+    version: str
+    digest: str
+
+
 class Row(TypedDict):
     """A device, as far as listing, counting and comparing look at it."""
 
@@ -66,6 +73,7 @@ class Row(TypedDict):
     site: NotRequired[str | None]
     first_seen: NotRequired[str | None]
     last_seen: NotRequired[str | None]
+    rules: NotRequired[Rules]
 
 
 def read_register(path: Path) -> list[dict[str, Any]]:

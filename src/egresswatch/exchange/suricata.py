@@ -25,6 +25,7 @@ from egresswatch.exchange.claims import (
     told,
 )
 from egresswatch.exchange.plain import label_pattern, number, wildcard, words
+from egresswatch.rules.compile import digest
 from egresswatch.rules.model import Pack, Rule
 from egresswatch.rules.shape import Seen
 
@@ -49,6 +50,7 @@ SEEN = {
     "dns_query": ("alert dns any any -> any any", "dns.query", True),
 }
 HEAD = """# egresswatch rule pack {version} as Suricata rules: {count} rules. Made by a program: do not edit.
+# Digest of the pack: {digest}.
 # A name is looked for in DNS, TLS and HTTP; rules on addresses and payloads alert once an hour and host.
 """
 
@@ -75,7 +77,7 @@ def export(pack: Pack) -> Exported:
         if lines:
             blocks.append("\n".join([*_comments(rule), *lines]))
             count += len(lines)
-    head = HEAD.format(version=words(pack.version), count=count)
+    head = HEAD.format(version=words(pack.version), count=count, digest=digest(pack))
     return Exported({"": "\n".join([head, *(block + "\n" for block in blocks)])}, count, tuple(notes))
 
 

@@ -117,7 +117,8 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
     geo.close()
     missed, seen = rows.sums.missed, rows.sums.seen
     return ReplayResult(
-        version=egresswatch.__version__, rules_version=tables.version, rules_count=len(tables.rules),
+        version=egresswatch.__version__, rules_version=tables.version,
+        rules_digest=tables.digest, rules_count=len(tables.rules),
         site=site.policy_text(), policy=site.given, first_ts=front.first_ts, last_ts=front.last_ts,
         packets=front.frames, balanced=bool(account["balanced"]),
         assets=_assets(register, alerts, detector.untold), limits=_limits(account),

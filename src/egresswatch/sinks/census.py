@@ -24,6 +24,7 @@ _COLUMNS = (
     "asset_id", "name", "monitored", "site", "vlan", "mac", "ips", "role", "vendor", "brand", "parent",
     "jurisdiction", "made_by", "lists", "model", "firmware", "hostname", "confidence", "first_seen",
     "last_seen", "outside_flows", "unnamed_flows", "blind_name_share", "evidence", "conflicts",
+    "rules_version", "rules_digest",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet reads as the beginning of a formula (OWASP, CSV injection)."""
@@ -120,10 +121,11 @@ def tallies_json(rows: Iterable[Row], by: str) -> dict[str, Any]:
 
 
 def _cells(row: Row) -> list[Any]:
-    maker = row.get("maker") or {}
+    maker, rules = row.get("maker") or {}, row.get("rules") or {}
     derived = {
         "parent": maker.get("parent"), "jurisdiction": maker.get("jurisdiction"),
         "made_by": [made.get("name") for made in row.get("made_by") or ()], "lists": listings(row),
+        "rules_version": rules.get("version"), "rules_digest": rules.get("digest"),
     }  # fmt: skip
     return [derived.get(column, row.get(column)) for column in _COLUMNS]
 

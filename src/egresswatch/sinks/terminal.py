@@ -53,7 +53,7 @@ def render(result: ReplayResult, console: Console) -> None:
 
 
 def _header(result: ReplayResult) -> tuple[str, ...]:
-    rules = f"rules {result.rules_version} ({count(result.rules_count)})"
+    rules = f"rules {result.rules_version} ({count(result.rules_count)}, {result.rules_digest[:12]})"
     return f"egresswatch {result.version}", rules, result.site, "clock: packet time, UTC"
 
 

@@ -14,7 +14,8 @@ from egresswatch.result import AssetLine, ReplayResult
 def result():
     """A replay that found one camera sending."""
     return ReplayResult(
-        version="0.1.0", rules_version="2026.11", rules_count=3, site="no site file", policy=False,
+        version="0.1.0", rules_version="2026.11", rules_digest="5e0f1a2b3c4d5e6f",
+        rules_count=3, site="no site file", policy=False,
         first_ts=10**18, last_ts=10**18 + 10**10, packets=10, balanced=True,
         assets=(AssetLine("cam-1", "10.0.0.1", state="egress", bytes_out=1000, to="a.example"),),
         alerts_by_severity={"medium": 1}, verdicts={"unknown": 1}, ledger={"frames_read": 10},

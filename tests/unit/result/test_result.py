@@ -10,7 +10,8 @@ from egresswatch.result import STATES, AssetLine, ReplayResult, StopSwitch, iso,
 
 NS = 1_000_000_000
 RESULT = ReplayResult(
-    version="0.1.0", rules_version="2026.11", rules_count=3, site="no site file", policy=False,
+    version="0.1.0", rules_version="2026.11", rules_digest="5e0f1a2b3c4d5e6f",
+    rules_count=3, site="no site file", policy=False,
     first_ts=1 * NS, last_ts=2 * NS + 5, packets=10, balanced=True,
     assets=(AssetLine("a", "10.0.0.1", state="egress", since=1 * NS), AssetLine("b", "10.0.0.2")),
     alerts_by_severity={"high": 2}, verdicts={"unknown": 4}, ledger={"frames_read": 10, "accounted": 10},
@@ -22,6 +23,7 @@ def test_json_has_what_the_contract_promises():
     """Ledger, verdict counts, alerts by severity, output paths."""
     document = json.loads(json.dumps(to_json(RESULT)))
     assert document["ledger"]["frames_read"] == 10
+    assert document["rules"] == {"version": "2026.11", "digest": "5e0f1a2b3c4d5e6f", "count": 3}
     assert document["verdicts"] == {"unknown": 4}
     assert document["alerts"] == {"informational": 0, "low": 0, "medium": 0, "high": 2, "critical": 0}
     assert document["outputs"] == ["o/flows.parquet"]
@@ -43,7 +45,7 @@ def test_json_counts_cameras_by_state():
 
 def test_json_of_an_empty_capture_has_null_times():
     """No packet, no time: null, not 1970."""
-    empty = ReplayResult("0", "0", 0, "", False, None, None, 0, True)
+    empty = ReplayResult("0", "0", "", 0, "", False, None, None, 0, True)
     assert to_json(empty)["first_packet"] is None
 
 

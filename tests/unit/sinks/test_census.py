@@ -87,11 +87,13 @@ def test_lists_are_those_of_the_maker_and_of_who_made_it():
 def test_csv_has_a_line_a_device():
     """Nothing for what is not known, several values in one cell."""
     counts = {"outside_flows": 3, "unnamed_flows": 1, "blind_name_share": 0.333}
+    counts["rules"] = {"version": "2026.11", "digest": "5e0f"}
     table = read(as_csv([row("a", evidence=["x", "y"], **counts)]))
     assert table[0]["asset_id"] == "a"
     assert (table[0]["ips"], table[0]["vlan"], table[0]["monitored"]) == ("10.0.0.1; fe80::1", "20", "yes")
     assert (table[0]["jurisdiction"], table[0]["model"], table[0]["evidence"]) == ("CN", "", "x; y")
     assert (table[0]["outside_flows"], table[0]["blind_name_share"]) == ("3", "0.333")
+    assert (table[0]["rules_version"], table[0]["rules_digest"]) == ("2026.11", "5e0f")
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "\t=1"])

@@ -27,14 +27,15 @@ DOUBT = AssetLine(
 QUIET = tuple(AssetLine(f"cam-{number}", f"10.20.1.{number}", "Axis (SE)") for number in range(93))
 
 RESULT = ReplayResult(
-    version="0.1.0", rules_version="2026.11", rules_count=412, site="site.toml (policy: cameras isolated)",
+    version="0.1.0", rules_version="2026.11", rules_digest="5e0f1a2b3c4d5e6f", rules_count=412,
+    site="site.toml (policy: cameras isolated)",
     policy=True, first_ts=START, last_ts=START + 604_790 * NS, packets=312_411_906, balanced=True,
     assets=(*QUIET, HALL, GATE, DOUBT), inside_hosts=120, missed_bytes=4_100_000, missed_ratio=0.0002,
     mirror="both directions, no duplicates", out="case-0412", alerts_by_severity={"high": 2, "medium": 1},
 )  # fmt: skip
 
 WIDE = """\
-egresswatch 0.1.0 · rules 2026.11 (412) · site.toml (policy: cameras isolated) · clock: packet time, UTC
+egresswatch 0.1.0 · rules 2026.11 (412, 5e0f1a2b3c4d) · site.toml (policy: cameras isolated) · clock: packet time, UTC
 Mon 16 Nov 2026 00:00:03 – Sun 22 Nov 2026 23:59:53 · 312 411 906 packets · every frame accounted
 
  1 of 95 cameras sent data outside. 1 was blocked while trying. 93 stayed inside. 0 undecided.
@@ -52,8 +53,8 @@ Mon 16 Nov 2026 00:00:03 – Sun 22 Nov 2026 23:59:53 · 312 411 906 packets · 
  One alert explained: egresswatch dissect A7KX2ABCDEFG3 case-0412
 """  # noqa: E501 - a screen of 120 columns
 NARROW = """\
-egresswatch 0.1.0 · rules 2026.11 (412) · site.toml (policy: cameras isolated) ·
-clock: packet time, UTC
+egresswatch 0.1.0 · rules 2026.11 (412, 5e0f1a2b3c4d) ·
+site.toml (policy: cameras isolated) · clock: packet time, UTC
 Mon 16 Nov 2026 00:00:03 – Sun 22 Nov 2026 23:59:53 · 312 411 906 packets ·
 every frame accounted
 
