@@ -9,7 +9,7 @@ is not DER gives nothing. (RFC 5280 §4.1; strings as RFC 4514.)
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from egresswatch.records import Item
@@ -26,6 +26,10 @@ _ATTRIBUTES = {
     b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": "DC", b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01": "UID",
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "emailAddress",
 }  # fmt: skip
+_HIDDEN: dict[str, Callable[[str], str]] = {
+    "serialNumber": lambda _: "*", "emailAddress": lambda value: "*@" + value.rpartition("@")[2]
+}  # fmt: skip
+"""What names one device or person."""
 _ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 _SPECIAL = frozenset('"+,;<>\\')
 _MAX_NAMES = 64
@@ -113,7 +117,9 @@ def _attributes(name: bytes) -> Iterator[tuple[str, str]]:
         for _, pair in _elements(relative):
             parts = list(_elements(pair))
             if len(parts) >= 2 and parts[0][0] == _OID:
-                yield _ATTRIBUTES.get(parts[0][1]) or _dotted(parts[0][1]), _text(*parts[1])
+                kind = _ATTRIBUTES.get(parts[0][1]) or _dotted(parts[0][1])
+                text, hide = _text(*parts[1]), _HIDDEN.get(kind)
+                yield kind, text if hide is None else hide(text)
 
 
 def _text(tag: int, content: bytes) -> str:

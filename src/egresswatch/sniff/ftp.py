@@ -27,6 +27,8 @@ _REPLY = re.compile(rb"([1-6]\d\d)(?:([ \-])(.*))?", re.DOTALL)
 _COMMAND = re.compile(rb"([A-Za-z]{3,4})(?: +(.*))?", re.DOTALL)
 _TRANSFERS = ("STOR", "APPE", "STOU", "RETR")
 _TOLD = (*_TRANSFERS, "USER", "AUTH", "DELE", "RNTO", "MKD")
+_MECHANISMS = (b"TLS", b"TLS-C", b"TLS-P", b"SSL", b"GSSAPI", b"KERBEROS_V4")
+"""Arguments of AUTH (IANA); anything else may be a password."""
 _SILENT = frozenset({
     "PASS", "ACCT", "CWD", "CDUP", "SMNT", "REIN", "QUIT", "PORT", "PASV", "EPRT", "EPSV", "TYPE", "STRU",
     "MODE", "ALLO", "REST", "RNFR", "ABOR", "RMD", "PWD", "LIST", "NLST", "SITE", "SYST", "STAT", "HELP",
@@ -99,7 +101,7 @@ class Reader:
         elif verb == "USER":
             detail = "anonymous" if argument.lower() in (b"anonymous", b"ftp") else "user name given"
         elif verb == "AUTH":
-            detail = printable(argument.upper(), 16)
+            detail = argument.upper().decode("ascii") if argument.upper() in _MECHANISMS else "other"
         item = Item("ftp_command", verb, detail)
         if item in self._told or len(self._told) >= MAX_TOLD:
             return ()

@@ -35,6 +35,11 @@ def identity(value: bytes) -> bytes:
     return found[1] if found else b""
 
 
+def without_serial(value: bytes) -> bytes:
+    """An identifier names one device: its last seven digits are not kept."""
+    return _ID.sub(lambda found: found[1][:-7] + b"*" * 7, value)
+
+
 def kind(number: bytes) -> str:
     """What an identifier is of."""
     code = int(number[10:13])

@@ -25,6 +25,8 @@ _STATUS = re.compile(rb"HTTP/\d\.\d +(\d{3})(?: .*)?", re.DOTALL)
 _BEGIN = re.compile(rb"[A-Z][A-Z\-_]{0,23}(?: |\Z)|HTTP(?:/|\Z)")
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,31}://[^/]*")
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[^\s:/@\[\]]{1,255}):(\d{1,5})")
+_FILE = re.compile(r"(?<=/)[^/]+(\.(?:jpe?g|png|gif|bmp|webp|mp4|avi|mkv|dav|ts|h26[45]))\Z", re.IGNORECASE)
+"""A picture or recording that is sent: its name may hold what was seen."""
 _PATHLESS = (b"CONNECT", b"PRI")
 """PRI begins HTTP/2 (RFC 9113 §3.4), which is not read."""
 _TUNNELLED = b"application/x-rtsp-tunnelled"
@@ -117,6 +119,8 @@ def heading(buf: bytes, m: Message) -> Heading | Parsed:
         return _NEED_MORE
     if status is None:
         path = path_only(target.strip())
+        if method in (b"POST", b"PUT"):
+            path = _FILE.sub(r"*\1", path)
         detail = f"{method.decode()} {path}"
         return Heading(
             _request(head, method, target.strip(), path), head, detail, b"", headers.content_length(head)

@@ -17,7 +17,7 @@ from egresswatch.sniff.text import printable
 
 _MAX_EVENTS = 4
 """Types told of one document."""
-_WORD = re.compile(rb"[A-Za-z0-9_.:/\-]{1,128}")
+_WORD = re.compile(rb"(?!(?:[^0-9]*[0-9]){3})[A-Za-z0-9_.:/\-]{1,128}")
 _ABOUT = (
     ("plate", re.compile(r"(?<!tem)plate|anpr|lpr\b|tollgate", re.IGNORECASE)),
     ("face", re.compile(r"(?<!inter)(?<!sur)face", re.IGNORECASE)),
@@ -30,6 +30,8 @@ _TYPES = frozenset({
 })  # fmt: skip
 _EVENTS = frozenset({b"event", b"events", b"alarm", b"alarms", b"alarminfo", b"eventinfo"}) | _TYPES
 _NOTICE = re.compile(rb"event|alarm|alert|notif", re.IGNORECASE)
+_STEP = re.compile(rb'"action"\s{0,16}:\s{0,16}"(?:start|stop|pulse|state)"', re.IGNORECASE)
+"""Beside it ``code`` is an event's; elsewhere it may be the one of a log-in."""
 _LINE = re.compile(rb"Code=([A-Za-z]\w{0,63});\s{0,4}action=(\w{1,16})")
 
 
@@ -56,10 +58,11 @@ def in_json(data: bytes, where: str, *, request: bool) -> tuple[Item, ...]:
     """Events of a JSON document; of an answer only when it names a type."""
     keys: list[bytes] = []
     types: list[str] = []
+    coded = _STEP.search(data, 0, xmltext.LIMIT) is not None
     for match in _KEY.finditer(data, 0, xmltext.LIMIT):
         key = match[1].lower()
         keys.append(match[1])
-        if key in _TYPES or (key == b"code" and b"action" in data):
+        if key in _TYPES or (key == b"code" and coded):
             types += _words([match[2] or match[3] or b""])
         if len(keys) >= _MAX_KEYS:
             break
@@ -102,5 +105,5 @@ def _words(values: Iterable[bytes]) -> list[str]:
 
 
 def _word(value: bytes) -> str:
-    """A name of an event is one word; anything else may be what was seen."""
-    return printable(value, 128) if _WORD.fullmatch(value) else ""
+    """A name of an event is one word with few digits, or a number; anything else may be what was seen."""
+    return printable(value, 128) if value.isdigit() or _WORD.fullmatch(value) else ""

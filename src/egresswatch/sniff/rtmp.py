@@ -7,6 +7,7 @@ Gives rtmp: the application's name; the detail is ``connect`` with the host aske
 
 from __future__ import annotations
 
+import re
 import struct
 
 from egresswatch.records import Item, Message, Verdict
@@ -28,6 +29,8 @@ MAX_COMMAND = 8 << 10
 _MAX_STREAMS = 16
 _MAX_DEPTH = 3
 _MAX_FIELDS = 64
+_BEHIND = re.compile(rb"[?&=;]")
+"""What keys and other parameters stand behind."""
 
 
 class _Chunks:
@@ -191,10 +194,10 @@ def _text(value: Value) -> bytes:
 
 def _first(value: Value) -> bytes:
     """The first level of an application's name: some put the key behind it."""
-    return _text(value).partition(b"?")[0].strip(b"/").partition(b"/")[0]
+    return _BEHIND.split(_text(value), maxsplit=1)[0].strip(b"/").partition(b"/")[0]
 
 
 def _host(value: Value) -> bytes:
     """Host and port of a URL."""
     plain = without_credentials(_text(value).decode("latin-1")).encode("latin-1", "replace")
-    return plain.partition(b"://")[2].partition(b"/")[0].rpartition(b"@")[2]
+    return _BEHIND.split(plain.partition(b"://")[2].partition(b"/")[0], maxsplit=1)[0].rpartition(b"@")[2]

@@ -76,19 +76,12 @@ def _register(head: headers.Head) -> Item:
     """Who registers, and from where it says it can be reached."""
     who = _field(head, b"to") or _field(head, b"from")
     words: list[str] = []
-    number = gb28181.identity(_uri_part(who))
-    if number:
+    if gb28181.identity(_uri_part(who)):
         words.append("GB/T 28181 id")
     contact = _uri(_field(head, b"contact"))
     if contact:
-        words.append(f"contact {_without_serial(contact, number)}")
-    return Item("sip_register", _without_serial(_uri(who), number), " ".join(words))
-
-
-def _without_serial(uri: str, number: bytes) -> str:
-    """An identifier of GB/T 28181 names one device: its last seven digits are not kept."""
-    whole = number.decode()
-    return uri.replace(whole, whole[:-7] + "*" * 7) if whole else uri
+        words.append(f"contact {contact}")
+    return Item("sip_register", _uri(who), " ".join(words))
 
 
 def _field(head: headers.Head, name: bytes) -> bytes:
@@ -102,10 +95,10 @@ def _uri_part(value: bytes) -> bytes:
 
 
 def _uri(value: bytes) -> str:
-    """The URI of a name-addr, without its password and parameters."""
+    """The URI of a name-addr, without its password, its parameters and the digits of one device."""
     match = _URI.search(value)
     if match is None:
         return ""
     user, at, host = match[2].rpartition(b"@")
-    address = user.partition(b":")[0] + at + host
+    address = gb28181.without_serial(user.partition(b":")[0] + at + host)
     return printable(match[1].lower() + b":" + address, NAME_LIMIT)

@@ -11,7 +11,7 @@ import re
 
 from egresswatch.records import Item
 from egresswatch.sniff import headers, xmltext
-from egresswatch.sniff.text import NAME_LIMIT, printable
+from egresswatch.sniff.text import NAME_LIMIT, path_only, printable
 
 _ACTION = re.compile(rb'action\s{0,8}=\s{0,8}"?([^";]{1,512})', re.IGNORECASE)
 _SPLIT = re.compile(rb"[#/:]")
@@ -20,12 +20,12 @@ _MAPPING = ("AddPortMapping", "AddAnyPortMapping", "DeletePortMapping", "AddPinh
 
 def announced(head: headers.Head, path: str) -> tuple[Item, ...]:
     """The action that a request's head names."""
-    uri = action(head)
+    uri = action(head).partition(b"?")[0]
     name = _SPLIT.split(uri)[-1]
     if not name:
         return ()
     service = uri[: -len(name)].rstrip(b"#/") or path.encode()
-    return (Item("soap_action", printable(name, NAME_LIMIT), printable(service, NAME_LIMIT)),)
+    return (Item("soap_action", printable(name, NAME_LIMIT), path_only(service, NAME_LIMIT)),)
 
 
 def action(head: headers.Head) -> bytes:

@@ -19,9 +19,7 @@ MAX_WAIT = 2048
 _PORTS = (23, 2323)
 # two bytes and the option; a subnegotiation up to its end; any other command; an escaped 255
 _OPTION = re.compile(rb"\xff(?:[\xfb-\xfe](.)|\xfa[^\xff]{0,512}(?:\xff\xf0)?|[\xf0-\xf9]|\xff)", re.DOTALL)
-_PROMPT = re.compile(
-    rb"(?:login|user ?name|user|account|password|passcode)\s{0,4}[:>]\s{0,4}\Z", re.IGNORECASE
-)
+_PROMPT = re.compile(rb"(?:login|user ?name|user|account|password|passcode)\s{0,4}[:>]", re.IGNORECASE)
 _ESCAPE = re.compile(rb"\x1b\[[0-9;?]{0,16}[A-Za-z]")
 
 
@@ -41,9 +39,11 @@ class Reader:
             self._over = True
             return Verdict.MATCH, (), len(buf)
         text = _ESCAPE.sub(b"", _OPTION.sub(b"", buf)).replace(b"\0", b"")
-        if _PROMPT.search(text):
+        prompt = _PROMPT.search(text)
+        if prompt is not None:
             self._over = True
-            shown = b" ".join(text.split())
+            # segments that were late bring what was typed together with the question
+            shown = b" ".join(text[: prompt.end()].split())
             return Verdict.MATCH, (Item("telnet_banner", printable(shown, TEXT_LIMIT), ""),), len(buf)
         if not text.strip():
             return Verdict.MATCH, (), len(buf)

@@ -81,8 +81,8 @@ _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]{0,31}:/{0,2}).*@", re.DOTALL)
 # style, in the path (user=admin_password=secret_channel=1): the value goes, the name stays.
 _SECRET = re.compile(
     r"((?:user|usr|username|login|account|loginuse|pas|pass|passwd|password|pwd|psw|token|ticket|auth|key|appkey"
-    r"|secret|sign|signature|sig|hmac|session|sessionid|sid|nonce|cnonce|response)=)"
-    r"(?:(?!_[A-Za-z]{1,16}=)[^&;/?#\s])*",
+    r"|secret|sign|signature|sig|hmac|session|sessionid|sid|nonce|cnonce|response)(?:=|%3D))"
+    r"(?:(?!_[A-Za-z]{1,16}=|%26)[^&;/?#\s])*",
     re.IGNORECASE,
 )
 
@@ -91,7 +91,7 @@ def without_credentials(url: str) -> str:
     """A URL without user, password and the values of parameters that carry secrets."""
     if "@" in url:
         url = _USERINFO.sub(r"\1", url)
-    return _SECRET.sub(r"\1", url) if "=" in url else url
+    return _SECRET.sub(r"\1", url) if "=" in url or "%3" in url else url
 
 
 def url(raw: bytes, limit: int = TEXT_LIMIT) -> str:

@@ -8,6 +8,7 @@ elements and never interpreted: no entities, no nesting, so hostile documents co
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from egresswatch.records import Item, Message
@@ -17,6 +18,8 @@ MAX_SCOPES = 64
 MAX_ELEMENTS = 16
 """Elements of one kind read of one message (a reply may carry several matches)."""
 _ACTIONS = (b"ProbeMatches", b"ResolveMatches", b"Hello", b"Bye", b"Probe", b"Resolve")
+_SERIAL = re.compile(rb"(/(?:serial(?:[_-]?(?:number|no))?|sn|device[_-]?id)/).*", re.IGNORECASE | re.DOTALL)
+"""Scopes that name one device; what others say is of a kind of devices, or a place."""
 _NAME_END = b" \t\r\n/>"
 _ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&apos;", b"'"), (b"&amp;", b"&"))
 
@@ -31,7 +34,8 @@ def parse(m: Message) -> tuple[Item, ...] | None:
     scopes = [word for text in _elements(payload, b"Scopes") for word in text.split()]
     for scope in dict.fromkeys(scopes[:MAX_SCOPES]):
         # Devices percent-encode blanks and other alphabets in names and models.
-        items.append(Item("onvif_scope", printable(unquote_to_bytes(scope), TEXT_LIMIT), action))
+        told = _SERIAL.sub(rb"\1*", unquote_to_bytes(scope))
+        items.append(Item("onvif_scope", printable(told, TEXT_LIMIT), action))
     for text in dict.fromkeys(_elements(payload, b"Types")):
         if text:
             items.append(Item("wsd_types", printable(b" ".join(text.split()), TEXT_LIMIT), action))

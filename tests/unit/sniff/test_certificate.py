@@ -148,3 +148,14 @@ def test_a_damaged_certificate_is_one_or_none(place: int, damage: bytes) -> None
     data = bytearray(CAMERA)
     data[place : place + len(damage)] = damage
     certificate.items(message(bytes(data)))
+
+
+def test_what_names_one_device_or_person_is_not_told() -> None:
+    """A serial number, and whose mail address it is; the address's domain is."""
+    subject = x509.Name([
+        x509.NameAttribute(NameOID.SERIAL_NUMBER, "SN1234567"),
+        x509.NameAttribute(NameOID.EMAIL_ADDRESS, "somebody@example.net"),
+        x509.NameAttribute(NameOID.COMMON_NAME, "cam"),
+    ])  # fmt: skip
+    (item,) = certificate.items(message(der(subject)))
+    assert item.detail.startswith("subject=CN=cam,emailAddress=*@example.net,serialNumber=*;")

@@ -96,3 +96,10 @@ def test_no_bytes_raise(read: Read, parts: list[bytes]) -> None:
     """Any lines; what is told is short."""
     for item in read(ftp.Reader(), b"".join(parts)):
         assert len(item.value) <= 512
+
+
+@pytest.mark.parametrize("argument", [b"hunter2", b"PLAIN aHVudGVyMg==", b""])
+def test_what_is_no_mechanism_is_not_told(read: Read, argument: bytes) -> None:
+    """Somebody may put a password there."""
+    told = read(ftp.Reader(), b"AUTH " + argument + b"\r\n")
+    assert told == [Item("ftp_command", "AUTH", "other")]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -156,3 +157,21 @@ def test_no_bytes_raise(segment: Build, tail: bytes, cut: bool) -> None:
         verdict, _, used = http.parse(buf, segment(buf, length=len(buf) + cut))
         assert 0 <= used <= len(buf)
         assert (used > 0) == (verdict is Verdict.MATCH)
+
+
+@pytest.mark.parametrize("method", [b"PUT", b"POST"])
+def test_the_name_of_a_picture_that_is_sent_is_not_told(segment: Build, method: bytes) -> None:
+    """It may hold what was seen; where it goes and of what kind it is is told."""
+    wire = method + b" /gate/7/KA01AB1234.JPG HTTP/1.1\r\nHost: h\r\nContent-Type: image/jpeg\r\n\r\n"
+    _, items, _ = http.parse(wire, segment(wire))
+    assert "KA01AB1234" not in repr(items)
+    assert ("http_path", "/gate/7/*.JPG") in [(item.kind, item.value) for item in items]
+
+
+def test_long_paths_cost_no_more_than_their_bytes(segment: Build) -> None:
+    """Nothing is searched again from each of their places."""
+    wire = b"POST /" + b"a." * 250 + b" HTTP/1.1\r\nHost: h\r\n\r\n"
+    began = time.process_time()
+    for _ in range(200):
+        http.parse(wire, segment(wire))
+    assert time.process_time() - began < 0.5

@@ -169,3 +169,24 @@ def test_no_bytes_raise(data: bytes) -> None:
         ):
             for item in find(wire, "POST /", request=True):
                 assert len(item.detail) < 700
+
+
+@pytest.mark.parametrize("step", [b"verify", b"login", b""])
+def test_the_code_of_a_log_in_is_no_event(step: bytes) -> None:
+    """Only beside the steps of an event it is one's."""
+    data = b'{"action":"%b","code":"Xy12pq","password":"z"}' % step
+    assert pushes.in_json(data, "POST /", request=True) == ()
+
+
+def test_a_code_beside_a_step_is_an_event() -> None:
+    """Whatever the case of the names."""
+    data = b'{"Action":"Start","Code":"VideoMotion"}'
+    assert one(pushes.in_json(data, "POST /", request=True)) == ("json-event", "POST /; VideoMotion")
+
+
+@pytest.mark.parametrize("value", [b"KA01AB1234", b"AB-123-CD", b"cam:20260101/7"])
+def test_a_word_of_many_digits_is_not_told(value: bytes) -> None:
+    """It is what was seen, or which device saw it; a number alone is a type."""
+    assert one(pushes.in_json(b'{"eventType":"%b"}' % value, "POST /", request=True)) == (
+        "json-event", "POST /"
+    )  # fmt: skip

@@ -122,3 +122,14 @@ def test_no_bytes_raise(read: Read, data: bytes) -> None:
     """Any chunks behind a sound beginning."""
     read(rtmp.Reader(), HANDSHAKE + message(bytes(4), kind=5) + data)
     read(rtmp.Reader(), HANDSHAKE + CONNECT[:60] + data, cut=True)
+
+
+@pytest.mark.parametrize("mark", [b"&auth=key9", b"?key9", b"=key9", b";key9", b"/key9"])
+def test_a_key_in_the_name_of_an_application_is_not_told(read: Read, mark: bytes) -> None:
+    """Wherever services let their users put it; nor one behind the host."""
+    wire = message(
+        string(b"connect") + number(1)
+        + fields(app=string(b"live" + mark), tcUrl=string(b"rtmp://h:1935" + mark))
+    )  # fmt: skip
+    told = read(rtmp.Reader(), HANDSHAKE + wire)
+    assert told == [Item("rtmp", "live", "connect h:1935")]

@@ -74,3 +74,14 @@ def test_no_bytes_raise(datagram: Build, tail: bytes, cut: bool) -> None:
         verdict, _, used = sip.parse_stream(buf, datagram(buf, length=len(buf) + cut))
         assert 0 <= used <= len(buf)
         assert (used > 0) == (verdict is Verdict.MATCH)
+
+
+def test_no_identifier_is_told_whole(datagram: Build) -> None:
+    """The contact may have another one than the address of record."""
+    wire = (
+        b"REGISTER sip:h SIP/2.0\r\nTo: <sip:bob@h>\r\n"
+        b"Contact: <sip:34020000001329999999@34020000002007654321:5060>\r\n\r\n"
+    )
+    assert sip.parse(datagram(wire)) == (
+        Item("sip_register", "sip:bob@h", "contact sip:3402000000132*******@3402000000200*******:5060"),
+    )

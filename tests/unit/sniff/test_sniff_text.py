@@ -116,3 +116,15 @@ def test_credentials_are_taken_out_before_the_text_is_cut() -> None:
 def test_a_request_target_keeps_its_path_only(target: bytes, path: str) -> None:
     """Query strings carry serial numbers and tokens."""
     assert path_only(target) == path
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/a/user%3dadmin%26pwd%3Dabc%26x%3D1", "/a/user%3d%26pwd%3D%26x%3D1"),
+        (b"/a/pwd%3Da=b/c", "/a/pwd%3D/c"),
+    ],
+)
+def test_credentials_in_disguise_are_credentials(target: bytes, path: str) -> None:
+    """Percent-encoded as some clients send what they were given."""
+    assert path_only(target) == path

@@ -80,3 +80,11 @@ def test_a_pinhole_of_ipv6(read: Read) -> None:
 def test_where_the_action_stands(read: Read, wire: bytes, told: list[tuple[str, str]]) -> None:
     """In SOAPAction, in the media type, or nowhere but in the body."""
     assert actions(read(http.Reader(), wire)) == told
+
+
+def test_credentials_in_an_action_are_not_told(read: Read) -> None:
+    """Neither before its host nor behind it, nor in its query."""
+    fields = b'SOAPAction: "http://admin:pw1@192.0.2.7/svc?token=pw1#Get?key=pw1"\r\n'
+    told = read(http.Reader(), post(b"<a/>", fields))
+    assert actions(told) == [("svc", "http://192.0.2.7")]
+    assert "pw1" not in repr(told)

@@ -62,3 +62,9 @@ def test_questions(read: Read, prompt: bytes) -> None:
 def test_no_bytes_raise(read: Read, parts: list[bytes]) -> None:
     """Any options, whole or not; told once at most."""
     assert len(read(telnet.Reader(), *parts, sport=23)) <= 1
+
+
+def test_what_is_typed_is_not_told_with_a_question_that_was_late(read: Read) -> None:
+    """Segments out of order bring question and answer at once: the first question ends it."""
+    wire = OPTIONS + b"cam login: admin\r\nPassword: pw1\r\nlogin: "
+    assert read(telnet.Reader(), wire, sport=23) == [Item("telnet_banner", "cam login:", "")]

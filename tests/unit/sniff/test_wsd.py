@@ -80,3 +80,13 @@ def test_no_bytes_raise(datagram: Build, tail: bytes) -> None:
     """Any bytes, bare and inside an envelope."""
     wsd.parse(datagram(tail))
     wsd.parse(datagram(HELLO % (b"Hello", b"<Scopes>" + tail)))
+
+
+@pytest.mark.parametrize("name", [b"serial", b"Serial_Number", b"serialno", b"SN", b"device_id"])
+def test_a_scope_with_a_serial_number_is_told_without_it(datagram: Build, name: bytes) -> None:
+    """That the device has such a scope is told."""
+    scopes = b"onvif://www.onvif.org/%b/AB12345/7 o://x/name/Sn1" % name
+    wire = b"<Envelope discovery/><d:Scopes>" + scopes + b"</d:Scopes>"
+    assert [item.value for item in wsd.parse(datagram(wire)) or ()] == [
+        f"onvif://www.onvif.org/{name.decode()}/*", "o://x/name/Sn1"
+    ]  # fmt: skip
