@@ -11,7 +11,17 @@ from bench import instructions, peers
 from bench.child import ALL
 from bench.clock import REST, STAGES
 from bench.limit import limit
-from bench.measure import Figure, MeasureError, Program, Run, alternate, egresswatch, replay_command, run
+from bench.measure import (
+    Figure,
+    MeasureError,
+    Program,
+    Run,
+    alternate,
+    egresswatch,
+    replay_command,
+    run,
+    touch,
+)
 from bench.scaling import Point, growth
 from bench.workloads import NAMES, PACKETS, Workload, workload
 
@@ -112,7 +122,10 @@ def stages(
 ) -> tuple[dict[str, float], set[str]]:
     """CPU seconds of each stage, median of some runs, start-up taken out; and calls that were not found."""
     program = egresswatch(of, "--clock")
-    answers = [run(program, load.path).answer() for _ in range(rounds)]
+    answers, wanted = [], run(program, load.path).rss
+    for _ in range(rounds):
+        touch(wanted)
+        answers.append(run(program, load.path).answer())
     missing = {name for answer in answers for name in answer["missing"]}
     spent = {
         stage: statistics.median(answer["spent"].get(stage, 0.0) for answer in answers)
@@ -127,9 +140,12 @@ def workers(load: Workload, rounds: int) -> dict[int, float]:
     counts = (1, 2)
     programs = {n: replay_command("--workers", str(n)) for n in counts}
     seconds: dict[int, list[float]] = {n: [] for n in counts}
+    wanted = 0
     for number in range(rounds + 1):
         for n, program in programs.items():
+            touch(wanted)
             whole, first = run(program, load.path, pin=False), run(program, load.little, pin=False)
+            wanted = max(wanted, whole.rss)
             if number:
                 seconds[n].append(whole.wall - first.wall)
     return {n: statistics.median(times) for n, times in seconds.items()}
