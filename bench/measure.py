@@ -5,7 +5,7 @@ Every program runs pinned to one processor, with its input in the page cache. Se
 round after round, so that all of them see the same minutes of the machine; medians of the rounds are told.
 Start-up is measured on the first hundred packets and taken out: of a program by a run of its own, of one of
 our stages within its process (bench.child), as a start of Python varies by more than a quick stage takes.
-Memory that a program will want is touched before it runs: the host of a virtual machine gives it late, and that
+Memory that a program will want is touched before it runs: the host of a virtual machine gives it late, which
 would be told as the program's time.
 """
 
