@@ -62,8 +62,8 @@ class Run:
     @cached_property
     def alerts(self) -> pd.DataFrame:
         """A row per alert line; nested ECS objects become dotted columns (``source.ip``)."""
-        lines = self._text("alerts.jsonl").splitlines()
-        frame = pd.json_normalize([json.loads(line) for line in lines])
+        lines = self._text("alerts.jsonl").split("\n")
+        frame = pd.json_normalize([self._json("alerts.jsonl", dict, line) for line in lines if line])
         if not len(frame.columns):
             frame = pd.DataFrame(columns=["@timestamp", "event.id", "rule.id"])
         for column in _ALERT_TIMES:
@@ -79,13 +79,15 @@ class Run:
     @cached_property
     def cameras(self) -> pd.DataFrame:
         """The register: a row per asset; ``ips``, ``evidence`` and ``conflicts`` hold lists."""
-        rows = json.loads(self._text("cameras.json"))
+        rows = self._json("cameras.json", list)
+        if not all(isinstance(row, dict) and "asset_id" in row for row in rows):
+            raise self._other("cameras.json", "a list of assets was expected")
         return pd.DataFrame(rows, columns=None if rows else ["asset_id"])
 
     @cached_property
     def ledger(self) -> dict[str, Any]:
         """The account of every frame, as written."""
-        document: dict[str, Any] = json.loads(self._text("ledger.json"))
+        document: dict[str, Any] = self._json("ledger.json", dict)
         return document
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -105,6 +107,21 @@ class Run:
             return self._path(name).read_text(encoding="utf-8")
         except OSError as error:
             raise EgresswatchError(f"{self.folder / name}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise self._other(name, "it is not UTF-8 text") from error
+
+    def _json(self, name: str, kind: type, text: str | None = None) -> Any:
+        """A document of this kind: the file's, or one of its lines."""
+        try:
+            document = json.loads(self._text(name) if text is None else text)
+        except (ValueError, RecursionError) as error:
+            raise self._other(name, f"not JSON: {error}") from error
+        if not isinstance(document, kind):
+            raise self._other(name, f"a JSON {'list' if kind is list else 'object'} was expected")
+        return document
+
+    def _other(self, name: str, why: str) -> EgresswatchError:
+        return EgresswatchError(f"{self.folder / name}: is not what replay --out wrote: {why}")
 
     def _path(self, name: str) -> Path:
         path = self.folder / name

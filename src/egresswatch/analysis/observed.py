@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from egresswatch.analysis.load import Run
+from egresswatch.errors import EgresswatchError
 
 _KEY = ["camera", "address", "peer", "by_camera", "proto", "port", "name", "verdict", "outcome", "direction"]
 
@@ -21,8 +22,15 @@ def conversations(run: Run) -> list[dict[str, Any]]:
 
     ``by_camera`` says which end began; ``port`` is the service's, 0 where there is none.
     """
-    known = {row["asset_id"] for row in run.cameras.to_dict("records")}
-    flows = run.flows
+    known = set(run.cameras["asset_id"].astype(str))
+    try:
+        return _summed(run.flows, known)
+    except (KeyError, TypeError, ValueError) as error:  # a table of another program, or a broken one
+        path = run.folder / "flows.parquet"
+        raise EgresswatchError(f"{path}: is not the table that replay writes: {error}") from error
+
+
+def _summed(flows: pd.DataFrame, known: set[str]) -> list[dict[str, Any]]:
     parts = []
     for by_camera, own, other in ((True, "orig", "resp"), (False, "resp", "orig")):
         chosen = flows[flows[f"{own}_asset"].isin(known)]

@@ -2,10 +2,13 @@
 """Who each camera talked to, summed over the flow records of an output folder."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from egresswatch.analysis.load import load
 from egresswatch.analysis.observed import conversations
+from egresswatch.errors import EgresswatchError
 from egresswatch.sinks.ledger import write_cameras, write_ledger
 from egresswatch.sinks.parquet import FLOW_SCHEMA, FlowWriter
 
@@ -80,3 +83,14 @@ def test_rows_come_in_a_fixed_order(written):
     assert [(row["peer"], row["proto"], row["port"]) for row in rows] == [
         ("203.0.113.5", "icmp", 0), ("203.0.113.5", "tcp", 443), ("203.0.113.9", "tcp", 443),
     ]  # fmt: skip
+
+
+def test_a_table_of_something_else_is_told(written, tmp_path):
+    """Columns are missing, or hold other things."""
+    written({})
+    for columns in ({"ts": [1]}, {**pq.read_table(tmp_path / "flows.parquet").to_pydict(), "orig_ip_bytes": ["x"]}):
+        pq.write_table(pa.table({name: list(values) for name, values in columns.items()}),
+                       tmp_path / "flows.parquet")  # fmt: skip
+        with pytest.raises(EgresswatchError, match=r"flows\.parquet: is not the table that replay writes"):
+            conversations(load(tmp_path))
+        written({})

@@ -152,3 +152,26 @@ def test_a_broken_table_is_told(folder):
     (out / "flows.parquet").write_bytes(b"PAR1")
     with pytest.raises(EgresswatchError, match=r"flows\.parquet: cannot be read"):
         _ = egresswatch.load(out).flows
+
+
+@pytest.mark.parametrize("text", ["", "[", "[" * 100_000, "7", '{"a": 1', "\udc80"])
+@pytest.mark.parametrize("name", ["cameras", "ledger", "alerts"])
+def test_a_broken_document_is_told(folder, name, text):
+    """One line with the file's name; the other files can still be read."""
+    run = egresswatch.load(folder())
+    file = {"cameras": "cameras.json", "ledger": "ledger.json", "alerts": "alerts.jsonl"}[name]
+    (run.folder / file).write_bytes(text.encode(errors="surrogateescape"))
+    if (name, text) == ("alerts", ""):
+        assert run.alerts.empty
+        return
+    with pytest.raises(EgresswatchError, match=rf"/{file}: is not what replay --out wrote: "):
+        getattr(run, name)
+    assert len(run.flows) == 4
+
+
+def test_a_register_of_other_things_is_told(folder):
+    """A list, but not of assets."""
+    run = egresswatch.load(folder())
+    (run.folder / "cameras.json").write_text('["cam-1"]')
+    with pytest.raises(EgresswatchError, match="a list of assets was expected"):
+        _ = run.cameras
