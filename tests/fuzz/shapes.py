@@ -205,8 +205,73 @@ def far_future(n):
             yield (2**32 - 1) * NS if k == n // 3 else ts, frame
 
 
+# --- beside the flows, and readers -----------------------------------------------------------------
+def arp(host, sender):
+    body = struct.pack("!HHBBH6sI6sI", 1, 0x800, 6, 4, 1, sender, host, bytes(6), RESOLVER)
+    return b"\xff" * 6 + sender + b"\x08\x06" + body.ljust(46, b"\0")
+
+
+def arp_crowd(n):
+    """One address, claimed from another camera's MAC each time."""
+    for k in range(n):
+        yield T0 + k * US, arp(INSIDE, maker(k))
+
+
+def arp_a_second(n):
+    """A quiet network: an ARP frame a second."""
+    for k in range(n):
+        yield T0 + k * NS, arp(INSIDE + k % 9, maker(k % 9))
+
+
+def lldp(n):
+    """Announcements of many fields, never the same."""
+    def field(kind, value):
+        return struct.pack("!H", kind << 9 | len(value)) + value
+
+    for k in range(n):
+        said = b"".join(field(4, b"%d-%d" % (k, i)) for i in range(20))
+        body = field(1, b"\x07c") + field(2, b"\x07p") + field(3, b"\0\x78") + said + b"\0\0"
+        yield T0 + k * US, bytes.fromhex("0180c200000e") + maker(k % 50) + b"\x88\xcc" + body
+
+
+def forged_senders(n):
+    """A camera's address from ever other MACs."""
+    for k in range(n):
+        packet = tcp4(INSIDE, 0xCB000000 + k, 1000 + k % 50000, 8443, b"x", 1, number=k)
+        yield T0 + k * US, eth(packet, CAMERA if k < 9 else b"\x02\x01" + word(k))
+
+
+def proxied(n):
+    """A connection through another host of the site each time."""
+    for k in range(n):
+        text = f"CONNECT h{k}.hik-connect.com:443 HTTP/1.1\r\n\r\n".encode()
+        proxy = 0x0A150000 + k // 50000
+        yield T0 + k * US, eth(tcp4(INSIDE, proxy, 1000 + k % 50000, 3128, text, 1, number=k))
+
+
+def media(n):
+    """Three packets of a source of media, then another source."""
+    for k in range(n):
+        source, at = divmod(k, 3)
+        head = struct.pack("!BBHII", 0x80, 96, at + 1, 3000 * at, source + 1)
+        body = udp4(INSIDE, OUTSIDE, 20000 + source // 5 % 40000, 4000, head + bytes(40), k)
+        yield T0 + k * US, eth(body)
+
+
+def crumbs(n):
+    """TLS records of one byte each, a segment each, of a hello that never ends."""
+    for k in range(n):
+        flow, at = divmod(k, 5000)
+        record = b"\x16\x03\x01\x00\x01" + b"\x01\x01\xff\xff"[at : at + 1].ljust(1, b"\0")
+        if at == 0:
+            record = b"\x16\x03\x01\x00\x04\x01\x01\xff\xff"
+        seq = at * 6 + 3 if at else 0
+        yield T0 + k * US, eth(tcp4(INSIDE, OUTSIDE + flow, 1000, 443, record, seq, number=k))
+
+
 ALL = (
     one_key, all_keys_new, one_moment, tag_stacks, reset_and_again, wrapping, fragments, later_fragments,
     overlapping_fragments, answers, slow_answers, hellos, single_bytes, requests, announcements, cameras,
-    late_cameras, routers, turning_hosts, hours_apart, silent_week, far_future,
+    late_cameras, routers, turning_hosts, hours_apart, silent_week, far_future, arp_crowd,
+    arp_a_second, lldp, forged_senders, proxied, media, crumbs,
 )  # fmt: skip

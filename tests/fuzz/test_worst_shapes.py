@@ -19,11 +19,15 @@ PEAK = (
     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
 )
 """Runs egresswatch and tells the most memory it had, in KiB."""
-GREW = (shapes.tag_stacks, shapes.slow_answers, shapes.late_cameras, shapes.routers)
+GREW = (
+    shapes.tag_stacks, shapes.slow_answers, shapes.late_cameras, shapes.routers, shapes.arp_crowd,
+    shapes.arp_a_second, shapes.crumbs,
+)  # fmt: skip
 """What once took time with the square of the input."""
 TINY = (
     "flow.table_size=1", "sniff.max_flows=1", "sniff.max_names=1", "enrich.max_hosts=1", "detect.max_cases=1",
     "detect.max_destinations=1", "output.max_held_rows=1",
+    "sniff.max_neighbours=1",
 )  # fmt: skip
 WAYS = {
     "usual": (),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from egresswatch.records import Item
 from egresswatch.sniff.text import NAME_LIMIT, TEXT_LIMIT, escaped
@@ -86,7 +87,7 @@ def parse(der: bytes) -> Certificate | None:
         escaped(common[-1], NAME_LIMIT) if common else "",
         _rfc4514(subject),
         _rfc4514(list(_attributes(fields[2][1]))),
-        tuple(_alternative_names(fields[5:])),
+        tuple(islice(_alternative_names(fields[5:]), _MAX_NAMES)),
     )
 
 
@@ -155,7 +156,7 @@ def _alternative_names(fields: list[Element]) -> Iterator[str]:
     """dNSName and iPAddress of the subjectAltName extension (RFC 5280 §4.2.1.6)."""
     for value in _extension(fields, _SAN):
         for general_names in _elements(value):
-            for tag, content in list(_elements(general_names[1]))[:_MAX_NAMES]:
+            for tag, content in _elements(general_names[1]):
                 if tag == _DNS_NAME:
                     yield escaped(content.decode("latin-1"), NAME_LIMIT)
                 elif tag == _IP_ADDRESS and len(content) in (4, 16):

@@ -159,3 +159,25 @@ def test_what_names_one_device_or_person_is_not_told() -> None:
     ])  # fmt: skip
     (item,) = certificate.items(message(der(subject)))
     assert item.detail.startswith("subject=CN=cam,emailAddress=*@example.net,serialNumber=*;")
+
+
+def test_names_are_bounded_however_they_are_spread() -> None:
+    """A list of thousands, and thousands of lists (RFC 5280 knows one)."""
+    one = b"\x82\x01a"
+    for names in (wrapped(0x30, one * 3000), wrapped(0x30, one) * 3000):
+        found = certificate.parse(by_hand(names))
+        assert found is not None
+        assert found.names == ("a",) * certificate._MAX_NAMES
+
+
+def wrapped(tag: int, body: bytes) -> bytes:
+    """A DER element."""
+    return bytes([tag, 0x83]) + len(body).to_bytes(3, "big") + body
+
+
+def by_hand(alternative: bytes) -> bytes:
+    """A certificate with nothing in it but this subjectAltName."""
+    empty = wrapped(0x30, b"")
+    extension = wrapped(0x30, wrapped(6, b"\x55\x1d\x11") + wrapped(4, alternative))
+    fields = wrapped(2, b"\1") + empty * 5 + wrapped(0xA3, wrapped(0x30, extension))
+    return wrapped(0x30, wrapped(0x30, fields))
