@@ -30,7 +30,7 @@ def growth(packets: int, rounds: int) -> Iterator[Point]:
     for flows in (part // 1000, part // 100, part // 10, part // 2):
         load = workload("flood", part, f"-{flows}", flows=flows)
         yield Point("flows", flows, _measured(load, rounds))
-    for cameras in (50, 500, 2_000):
+    for cameras in (packets // 40_000, packets // 4_000, packets // 1_000):
         load = workload("camera_s", packets // 8, f"-{cameras}", cameras=cameras)
         yield Point("cameras", cameras, _measured(load, rounds))
     load = workload("mixed", packets // 4)

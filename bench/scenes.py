@@ -57,9 +57,9 @@ def mixed(total: int, flows: int = 0) -> Scene:
     return them, script.packets(draw, script.times(draw, draw.unit(count) * 49.9, length))
 
 
-def camera(total: int, cameras: int = 500, others: int = 0) -> Scene:
+def camera(total: int, cameras: int = 0, others: int = 0) -> Scene:
     """Cameras that stream to their recorders, and ask for and talk to a cloud beside it."""
-    others = others or max(2, total // 500)
+    cameras, others = cameras or min(500, total // 40), others or max(2, total // 500)
     count = cameras + others
     draw = Draw(2)
     number = np.arange(count)
