@@ -73,6 +73,11 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie2?|x-[a-z-]*(?:token|key|auth)[a-z-]*)\s*:.*",
                 re.IGNORECASE | re.DOTALL), rf"\1: {HIDDEN}"),
     (re.compile(r"\b(basic|bearer|digest)\s+\S.*", re.IGNORECASE | re.DOTALL), rf"\1 {HIDDEN}"),
+    # the same with its marks percent-encoded: up to the next of them
+    (re.compile(rf"((?:\b|%26|%3F|%2F)(?:{_SECRET})%3D)(?:(?!%26)[^\s,;&\"'<>])+", re.IGNORECASE),
+     rf"\1{HIDDEN}"),
+    # an identifier of GB/T 28181: its last seven digits are one device's
+    (re.compile(r"(?<!\d)(\d{13})\d{7}(?!\d)"), r"\1*******"),
     # name=value and "name": "value"
     (re.compile(rf"([\"']?\b(?:{_SECRET})\b[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"'<>]+)",
                 re.IGNORECASE), rf"\1{HIDDEN}"),

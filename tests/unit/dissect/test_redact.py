@@ -96,3 +96,17 @@ def test_a_password_before_a_host_is_hidden_without_a_scheme():
     assert redacted("admin:S3cret@cam.example") == f"{HIDDEN}@cam.example"
     assert redacted("cam.example:8080") == "cam.example:8080"
     assert redacted("sip:6000@192.0.2.1") == "sip:6000@192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET /a/user%3Dadmin%26pwd%3Dabc%26x%3D1 HTTP/1.1",
+         f"GET /a/user%3D{HIDDEN}%26pwd%3D{HIDDEN}%26x%3D1 HTTP/1.1"),
+        ("Request: REGISTER sip:34020000001320000001@3402000000",
+         "Request: REGISTER sip:3402000000132*******@3402000000"),
+    ],
+)  # fmt: skip
+def test_what_names_a_user_or_a_device_in_other_forms(text, shown):
+    """Percent-encoded parameters, and identifiers of GB/T 28181."""
+    assert redacted(text) == shown
