@@ -30,7 +30,7 @@ from egresswatch.pipeline.egress import EgressEvents
 from egresswatch.pipeline.front import Second
 from egresswatch.pipeline.notes import NS, Addresses, Note, as_notes, message
 from egresswatch.pipeline.rows import HeldSighting, Rows
-from egresswatch.pipeline.telling import DHCP, shown, shows_its_sender
+from egresswatch.pipeline.telling import DHCP, recognised, shown, shows_its_sender
 from egresswatch.pipeline.watched import Watched, low_word
 from egresswatch.records import NO_PACKET, Array, EndReason, Item, Message, Outcome
 from egresswatch.rules import MatchTables
@@ -193,7 +193,7 @@ class Interpreter:
         telling = False
         if kind == "p2p":
             rule = self._tables.recogniser(int(item.data))
-            value, detail, telling = rule.protocol or rule.id, rule.id, True
+            value, detail, telling = rule.protocol or rule.id, recognised(rule, m), True
             if src_inside and rule.side != "client":
                 self._register.spoke(
                     m.src, m.src_mac, rule.vendor, value, rule.id, m.ts, shared=rule.shared

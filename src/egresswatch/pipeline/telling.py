@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom an item speaks of: the sender that shows what it is, or another host that it asks or names."""
+"""Whom an item speaks of: the sender that shows what it is, or another host that it asks or names; and what
+a sighting says of what was recognised."""
 
 from __future__ import annotations
 
 from egresswatch.records import Item, Message
+from egresswatch.rules import Rule
+from egresswatch.rules.payload import told
 
 DHCP = ("dhcp_hostname", "dhcp_vendor_class")
 _DHCP_CLIENT = 68
@@ -30,3 +33,9 @@ def shown(item: Item) -> str:
     if item.kind == "tls_cert_subject":  # the sighting has the common name, the maker stands beside it
         return str(getattr(item.data, "subject", item.value))
     return item.value
+
+
+def recognised(rule: Rule, m: Message) -> str:
+    """The rule, and what the sender of the packet had counted by then: also what was before the capture."""
+    counted = told(rule.match.payload, m.proto, m.sport, m.dport, m.payload, m.length, m.sender, m.number)
+    return f"{rule.id}: {counted}" if counted else rule.id

@@ -12,14 +12,15 @@ import re
 from egresswatch.rules import payload as payloads
 from egresswatch.rules.model import PROTOS
 from egresswatch.rules.nodes import Fields, Node, hint
-from egresswatch.rules.shape import SEEN_KINDS, SENDERS, Bytes, Length, Number, Payload, Seen, Step
+from egresswatch.rules.shape import SEEN_KINDS, SENDERS, Bytes, Counter, Length, Number, Payload, Seen, Step
 
 PAYLOAD_FIELDS = (
     "proto", "ports", "sender", "packets", "wire", "decode", "bytes", "numbers", "length", "min_len",
-    "max_len", "repeat",
+    "max_len", "repeat", "reads",
 )  # fmt: skip
 BYTES_FIELDS = ("at", "hex", "any", "mask", "text")
 NUMBER_FIELDS = ("form", "at", "min", "max")
+COUNTER_FIELDS = ("name", "form", "at")
 LENGTH_FIELDS = ("form", "at", "add")
 WAYS = ("equals", "prefix", "suffix", "contains")
 HEX = r"([0-9a-f]{2} ?)+"
@@ -50,6 +51,7 @@ def read_payload(rule: Fields, node: Node) -> Payload | None:
         decode=fields.each("decode", lambda item: _step(fields, item)),
         numbers=fields.each("numbers", lambda item: _limits(fields, item)),
         repeat=fields.number("repeat", 1, MAX_REPEAT, required=False, default=1),
+        reads=fields.each("reads", lambda item: _counter(fields, item)),
     )
     if result.max_len and result.max_len < result.min_len:
         fields.error(fields.line, '"max_len" is below "min_len"')
@@ -188,6 +190,15 @@ def _limits(rule: Fields, node: Node) -> Number | None:
         fields.error(fields.line, '"min" and "max" must leave out some numbers, not all')
         return None
     return Number(form, at, low, high)
+
+
+def _counter(rule: Fields, node: Node) -> Counter:
+    fields = Fields(node, rule.path, rule.notes, rule.subject, COUNTER_FIELDS)
+    return Counter(
+        name=fields.text("name", pattern="[a-z][a-z ]{0,31}", form="small letters"),
+        form=fields.choice("form", tuple(payloads.FORMS)) or "u8",
+        at=fields.number("at", 0, payloads.MAX_OFFSET),
+    )
 
 
 def _length(rule: Fields) -> Length | None:

@@ -76,6 +76,19 @@ def holds(
     return number is not None and number + payload.length.add == length
 
 
+def told(
+    payloads: Iterable[Payload], proto: int, sport: int, dport: int, data: bytes, length: int,
+    sender: int = 0, packet: int = 0,
+) -> str:  # fmt: skip
+    """The numbers that a packet's payload tells (``reads``), in words: ``sent 1200, received 44``."""
+    for payload in payloads:
+        if payload.reads and holds(payload, proto, sport, dport, data, length, sender, packet):
+            plain = transforms.apply(payload.decode, data[: _reach(payload)]) if payload.decode else data
+            found = [(read.name, _number(plain, read.form, read.at)) for read in payload.reads]
+            return ", ".join(f"{name} {number}" for name, number in found if number is not None)
+    return ""
+
+
 def _has(data: bytes, condition: Bytes) -> bool:
     size = len(condition.value)
     seen = data[condition.at : condition.at + size]
@@ -169,6 +182,7 @@ def _reach(payload: Payload) -> int:
     """Bytes that must have been sent for all conditions to hold."""
     ends = [condition.at + len(condition.value) for condition in payload.bytes]
     ends += [number.at + FORMS[number.form][1] for number in payload.numbers]
+    ends += [read.at + FORMS[read.form][1] for read in payload.reads]
     if payload.length is not None:
         ends.append(payload.length.at + FORMS[payload.length.form][1])
     plain = transforms.reach(payload.decode, max(ends, default=0))

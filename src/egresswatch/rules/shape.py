@@ -54,6 +54,15 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Counter:
+    """A number of the payload that is told with what was recognised, under this name."""
+
+    name: str
+    form: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Length:
     """A length field of the payload: its value plus ``add`` is the payload's length."""
 
@@ -82,6 +91,7 @@ class Payload:
     numbers: tuple[Number, ...] = ()
     repeat: int = 1
     """So many packets of the flow must look so."""
+    reads: tuple[Counter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

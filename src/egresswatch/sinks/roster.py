@@ -37,6 +37,7 @@ def render(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
         screen.paragraph("No video device was recognised.", " ")
         return
     _summary(screen, rows)
+    _pack(screen, rows)
     screen.gap()
     if not _table(screen, rows):
         for row in rows:
@@ -46,6 +47,14 @@ def render(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
             _evidence(screen, row)
 
 
+def _pack(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Which rule pack says so."""
+    pack = rows[0].get("rules") if rows else None
+    if isinstance(pack, Mapping) and pack.get("version"):
+        digest = f", digest {str(pack['digest'])[:12]}" if pack.get("digest") else ""
+        screen.paragraph(f"Rules {pack['version']}{digest}.", " ", style="dim")
+
+
 def render_counts(rows: Sequence[Mapping[str, Any]], by: str, console: Console) -> None:
     """Print how many devices each maker, country, site, VLAN or role has."""
     screen = Screen(console)
@@ -53,6 +62,7 @@ def render_counts(rows: Sequence[Mapping[str, Any]], by: str, console: Console) 
     screen.paragraph(_headline(rows), " ", style="bold")
     if not found:
         return
+    _pack(screen, rows)
     screen.gap()
     lines = [
         (

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from egresswatch.pipeline.telling import shown, shows_its_sender
+from egresswatch.pipeline.telling import recognised, shown, shows_its_sender
 from egresswatch.records import Item, Message
+from egresswatch.rules import load_tables
 
 PLAIN = Message(
     ts=0, frame=0, flow=1, side=0, proto=17, src="10.0.0.5", dst="10.0.0.1", sport=40000, dport=80, parser=0,
@@ -52,3 +53,12 @@ def test_asking_for_a_stream_shows_only_that_it_was_asked() -> None:
     """The address speaks of the host that is asked; other values stand as they are."""
     assert shown(Item("rtsp_request", "rtsp://192.0.2.1/Streaming/Channels/1")) == ""
     assert shown(Item("http_server", "App-webs/")) == "App-webs/"
+
+
+def test_what_was_recognised_tells_its_counters():
+    """PTCP counts its bytes from the beginning of the session, also those before the capture."""
+    rule = load_tables([], True).rules["EW-DAH-0009"]
+    payload = b"PTCP" + (70_000).to_bytes(4, "big") + (12).to_bytes(4, "big") + bytes(12)
+    m = PLAIN._replace(sport=40000, dport=50000, payload=payload, length=len(payload))
+    assert recognised(rule, m) == "EW-DAH-0009: bytes sent 70000, bytes received 12"
+    assert recognised(rule, m._replace(payload=payload[:4])) == "EW-DAH-0009", "the capture cut it"

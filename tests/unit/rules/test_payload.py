@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from egresswatch.rules.payload import decided, fixed_bits, holds, prefilter, rows
-from egresswatch.rules.shape import Bytes, Length, Payload
+from egresswatch.rules.payload import decided, fixed_bits, holds, prefilter, rows, told
+from egresswatch.rules.shape import Bytes, Counter, Length, Payload
 
 PPPP = Payload(17, (), (Bytes(0, b"\xf1", b"\xff"),), Length("be16", 2, 4), min_len=4)
 
@@ -94,3 +94,15 @@ def test_fixed_bits_count_what_chance_must_hit() -> None:
     """Compared bits, the length field, an exact length and a port add up."""
     assert fixed_bits(PPPP) == 8 + 16
     assert fixed_bits(Payload(17, (1,), (Bytes(0, b"ab", b"\xff\x0f"),), min_len=4, max_len=4)) == 12 + 8 + 8
+
+
+def test_counters_are_read_of_the_way_that_fits():
+    """Of the first way that has some and holds; what the capture cut off is left out."""
+    plain = Payload(17, (), (Bytes(0, b"AB", b"\xff\xff"),))
+    counters = Counter("sent", "be16", 2), Counter("received", "le16", 4)
+    counting = Payload(17, (), (Bytes(0, b"AB", b"\xff\xff"),), reads=counters)
+    data = b"AB\x01\x00\x02\x00"
+    assert told((plain, counting), 17, 1, 2, data, len(data)) == "sent 256, received 2"
+    assert told((counting,), 17, 1, 2, data[:4], len(data)) == "sent 256"
+    assert told((counting,), 6, 1, 2, data, len(data)) == ""
+    assert told((plain,), 17, 1, 2, data, len(data)) == ""

@@ -147,3 +147,10 @@ def test_a_comparison_says_what_it_does_not_know():
     assert "DIFFERENT" not in text
     assert "not that it is gone" in text
     assert "not that it is gone" not in page(render_comparison, found | {"missing": []})
+
+
+def test_the_rule_pack_that_says_so_is_named():
+    """A register from an older run has none, and is shown without."""
+    pack = {"rules": {"version": "2026.11.22", "digest": "0123456789abcdef"}}
+    assert "\n Rules 2026.11.22, digest 0123456789ab.\n" in screen([ROW | pack], 100)
+    assert "Rules" not in screen([ROW], 100)
