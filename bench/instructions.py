@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.limit import build
@@ -29,16 +29,20 @@ def available() -> bool:
     return shutil.which("valgrind") is not None and os.uname().machine == "x86_64"
 
 
-def per_packet(load: Workload) -> dict[str, float]:
-    """Program -> instructions for a packet of this workload."""
+def per_packet(loads: Mapping[str, Workload]) -> dict[str, dict[str, float]]:
+    """Workload -> program -> instructions a packet. A start is counted once, it is the same for all."""
     binary = str(build(("-O3", f"-march={_LEVEL}"), "limit-portable"))
     child = [sys.executable, "-m", "bench.child", "flow"]
     commands = {"limit flow": [binary, "flow"], "egresswatch flow": child}
     with tempfile.TemporaryDirectory() as folder:
+        little = next(iter(loads.values())).little
+        start = {name: _count([*command, str(little)], folder) for name, command in commands.items()}
         return {
-            name: (_count([*command, str(load.path)], folder) - _count([*command, str(load.little)], folder))
-            / load.packets
-            for name, command in commands.items()
+            name: {
+                program: (_count([*command, str(load.path)], folder) - start[program]) / load.packets
+                for program, command in commands.items()
+            }
+            for name, load in loads.items()
         }
 
 

@@ -39,6 +39,7 @@ def machine(results: Results) -> str:
     return (
         f"{described()} {results.packets:,} packets a workload, medians of {results.rounds} rounds "
         "after a first one that warms."
+        + (f" Could not be measured: {', '.join(results.failed)}." if results.failed else "")
     )
 
 

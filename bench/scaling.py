@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 from bench.limit import limit
 from bench.measure import Figure, alternate, egresswatch
 from bench.workloads import CACHE, Workload, workload
+
+_FILE = 1000
+"""Rules in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,12 @@ def _measured(load: Workload, rounds: int) -> dict[str, Figure]:
 def rule_pack(count: int) -> Path:
     """A folder with so many rules, each with a domain of its own, beside the built-in pack."""
     folder = CACHE / f"rules-{count}"
-    folder.mkdir(parents=True, exist_ok=True)
-    text = "# SPDX-License-Identifier: Apache-2.0\nrules:\n" + "".join(_rule(n) for n in range(count))
-    (folder / "bench.yaml").write_text(text, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for start in range(0, count, _FILE):
+        rules = "".join(_rule(number) for number in range(start, min(count, start + _FILE)))
+        text = f"# SPDX-License-Identifier: Apache-2.0\nrules:\n{rules}"
+        (folder / f"bench-{start}.yaml").write_text(text, encoding="utf-8")
     return folder
 
 

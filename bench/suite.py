@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench import instructions, peers
@@ -52,6 +54,8 @@ class Results:
     growth: list[Point] = field(default_factory=list)
     counts: dict[str, dict[str, float]] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+    """Parts that could not be measured."""
 
 
 def everything(names: Sequence[str], packets: int, rounds: int, say: Say) -> Results:
@@ -67,15 +71,31 @@ def everything(names: Sequence[str], packets: int, rounds: int, say: Say) -> Res
         results.stages[name], missing = stages(load)
         results.missing |= missing
         part = workload(name, max(1000, packets // SLOW_PART))
-        results.slow[name] = alternate([peer.program for peer in peers.installed(slow=True)], part, 1)
-        results.walls[name] = workers(load, STAGE_ROUNDS)
-        if instructions.available():
-            small = workload(name, min(packets, instructions.PACKETS))
-            results.counts[name] = instructions.per_packet(small)
-    results.starts = starts(workload("mixed", packets), rounds)
-    say("growth with packets, flows, cameras, rules")
-    results.growth = list(growth(packets, STAGE_ROUNDS))
+        with _told(results, f"slow peers on {name}", say):
+            results.slow[name] = alternate([peer.program for peer in peers.installed(slow=True)], part, 1)
+        with _told(results, f"two workers on {name}", say):
+            results.walls[name] = workers(load, STAGE_ROUNDS)
+    with _told(results, "start-up", say):
+        results.starts = starts(workload("mixed", packets), rounds)
+    with _told(results, "growth with packets, flows, cameras, rules", say):
+        for point in growth(packets, STAGE_ROUNDS):
+            results.growth.append(point)
+    if instructions.available():
+        with _told(results, "instructions", say):
+            small = {name: workload(name, min(packets, instructions.PACKETS)) for name in names}
+            results.counts = instructions.per_packet(small)
     return results
+
+
+@contextmanager
+def _told(results: Results, what: str, say: Say) -> Iterator[None]:
+    """A part beside the goals: when it fails, that is told and the rest is still measured."""
+    say(what)
+    try:
+        yield
+    except (MeasureError, OSError, ValueError, subprocess.CalledProcessError) as error:
+        say(f"not measured: {error}")
+        results.failed.append(what)
 
 
 def _ours() -> list[Program]:
