@@ -13,7 +13,7 @@ import pytest
 
 import egresswatch
 from egresswatch.cli.app import app
-from egresswatch.sinks.parquet import FLOW_SCHEMA, SIGHTING_SCHEMA
+from egresswatch.sinks.parquet import FLOW_SCHEMA, NEIGHBOUR_SCHEMA, SIGHTING_SCHEMA
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -51,7 +51,8 @@ def described(schema):
 
 
 @pytest.mark.parametrize(
-    ("heading", "schema"), [("flows.parquet", FLOW_SCHEMA), ("sightings.parquet", SIGHTING_SCHEMA)]
+    ("heading", "schema"), [("flows.parquet", FLOW_SCHEMA), ("sightings.parquet", SIGHTING_SCHEMA),
+     ("neighbours.parquet", NEIGHBOUR_SCHEMA)]
 )
 def test_every_column_is_described(heading, schema):
     """docs/columns.md lists the columns in their order with their types."""

@@ -25,7 +25,9 @@ from egresswatch.result import iso
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.parent.name for path in HERE.glob("*/case.toml"))
-KEPT = ("alerts.jsonl", "flows.jsonl", "sightings.jsonl", "cameras.json", "ledger.json")
+KEPT = (
+    "alerts.jsonl", "flows.jsonl", "sightings.jsonl", "neighbours.jsonl", "cameras.json", "ledger.json",
+)  # fmt: skip
 _OF_A_RELEASE = {"version", "digest", "software", "rules"}
 
 
@@ -75,6 +77,7 @@ def replay(name: str, folder: Path) -> Case:
         "alerts.jsonl": [json.loads(line) for line in (out / "alerts.jsonl").read_text().splitlines()],
         "flows.jsonl": rows(out / "flows.parquet"),
         "sightings.jsonl": rows(out / "sightings.parquet"),
+        "neighbours.jsonl": rows(out / "neighbours.parquet"),
         "cameras.json": json.loads((out / "cameras.json").read_text()),
         "ledger.json": [json.loads((out / "ledger.json").read_text())],
     }

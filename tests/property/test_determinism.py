@@ -38,7 +38,9 @@ from egresswatch.demo.frames import (
     udp_frame,
 )
 
-WRITTEN = ("flows.parquet", "sightings.parquet", "cameras.json", "alerts.jsonl", "ledger.json")
+WRITTEN = (
+    "flows.parquet", "sightings.parquet", "neighbours.parquet", "cameras.json", "alerts.jsonl", "ledger.json",
+)  # fmt: skip
 OF_THE_CONTAINER = ("input_files", "interfaces", "snaplen")
 TINY = ("--set", "flow.table_size=48")
 

@@ -19,7 +19,9 @@ from egresswatch.demo import acts
 from egresswatch.demo import scenario as s
 from egresswatch.demo.frames import Frame, pcap
 
-WRITTEN = ("flows.parquet", "sightings.parquet", "cameras.json", "alerts.jsonl", "ledger.json")
+WRITTEN = (
+    "flows.parquet", "sightings.parquet", "neighbours.parquet", "cameras.json", "alerts.jsonl", "ledger.json",
+)  # fmt: skip
 
 
 def story():

@@ -60,6 +60,11 @@ class Run:
         return self._table("sightings.parquet")
 
     @cached_property
+    def neighbours(self) -> pd.DataFrame:
+        """A row per thing that ARP, IPv6 neighbour messages, LLDP or CDP said: frames outside all flows."""
+        return self._table("neighbours.parquet")
+
+    @cached_property
     def alerts(self) -> pd.DataFrame:
         """A row per alert line; nested ECS objects become dotted columns (``source.ip``)."""
         lines = self._text("alerts.jsonl").split("\n")

@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames outside flows that say who is where: ARP, IPv6 neighbour messages, LLDP and CDP.
 
-``read_asides`` copies them out of a batch; ``Neighbours`` reads each different one once and tells the
-register and the sightings. They come in floods and repeat themselves: what was said before is not read
+``read_asides`` copies them out of a batch; ``Neighbours`` reads each different one once, tells the register
+and writes neighbours.parquet. They come in floods and repeat themselves: what was said before is not read
 again, and what does not fit into the memory of it is counted in ``refused`` and only goes unread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import NamedTuple
 
-from egresswatch.enrich.asset import Asset
+from egresswatch.enrich.asset import Asset, mac_text
 from egresswatch.enrich.register import Register
 from egresswatch.packets import ASIDE_ARP, ASIDE_CDP, ASIDE_LLDP, ASIDE_NDP
 from egresswatch.pipeline.notes import address_text
 from egresswatch.records import Array, FrameBatch, Item
 from egresswatch.rules.site import Site
+from egresswatch.sinks.parquet import NeighbourWriter
 from egresswatch.sniff import cdp, lldp, neighbours
 
 _BY_MAC = "0.0.0.0"
 """The register's way to ask for a host by its MAC alone."""
+_ROWS = 8192
 _MOST = 1500
 """Bytes read of one frame."""
 _ARP_SIZE = 28
@@ -70,55 +71,78 @@ def _ends(packet: Array) -> tuple[str, str]:
     return (b, a) if packet["side"] else (a, b)
 
 
-class Neighbours:
-    """What was said by such frames so far. ``max_said`` bounds it."""
+class Told(NamedTuple):
+    """A row of neighbours.parquet whose host may still get its name."""
 
-    def __init__(
-        self, register: Register, site: Site, sight: Callable[[Aside, Item, str], None],
-        watch: Callable[[Asset], None], max_said: int,
-    ) -> None:
-        self._register, self._site, self._sight, self._watch = register, site, sight, watch
-        self._max = max_said
+    ts: int
+    item: Item
+    host: str
+    mac: int
+    vlan: int | None
+
+
+class Neighbours:
+    """What was said by such frames so far. ``max_said`` bounds it; rows are written ``_ROWS`` at a time."""
+
+    def __init__(self, register: Register, site: Site, max_said: int, out: NeighbourWriter | None) -> None:
+        self._register, self._site, self._max, self._out = register, site, max_said, out
         self._said: set[tuple[int, bytes, str, int | None]] = set()
         self._bindings: set[tuple[int, str, int | None]] = set()
+        self._told: list[Told] = []
         self.refused = 0
 
-    def read(self, aside: Aside) -> None:
-        """Take one frame."""
+    def read(self, aside: Aside) -> Asset | None:
+        """Take one frame; gives the host that it speaks of, if that is known better now."""
         key = (aside.src_mac, blake2b(aside.payload, digest_size=16).digest(), aside.src, aside.vlan)
         if key in self._said:
-            return
+            return None
         if len(self._said) >= self._max:
             self.refused += 1
-            return
+            return None
         self._said.add(key)
         reader = _READERS.get(aside.code)
         if reader is not None:
-            self._announced(aside, reader(aside.payload))
-            return
+            return self._announced(aside, reader(aside.payload))
         if aside.code == ASIDE_ARP:
             bound = neighbours.arp(aside.payload)
         else:
             bound = neighbours.ndp(aside.payload, aside.src, aside.dst)
-        if bound is not None and self._site.kind(bound.addr) == "inside":
-            self._bound(aside, bound)
+        if bound is None or self._site.kind(bound.addr) != "inside":
+            return None
+        return self._bound(aside, bound)
 
-    def _announced(self, aside: Aside, items: tuple[Item, ...]) -> None:
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._told and self._out is not None:
+            hosts = [self._register.asset(told.host, told.mac) for told in self._told]
+            self._out.write({
+                "ts": [told.ts for told in self._told],
+                "kind": [told.item.kind for told in self._told],
+                "value": [told.item.value for told in self._told],
+                "detail": [told.item.detail for told in self._told],
+                "mac": [mac_text(told.mac) if told.mac else "" for told in self._told],
+                "vlan": [told.vlan for told in self._told],
+                "asset": [host.asset_id if host is not None else "" for host in hosts],
+            })  # fmt: skip
+        self._told = []
+
+    def _tell(self, aside: Aside, item: Item, host: str, mac: int) -> None:
+        self._told.append(Told(aside.ts, item, host, mac, aside.vlan))
+        if len(self._told) >= _ROWS:
+            self.flush()
+
+    def _announced(self, aside: Aside, items: tuple[Item, ...]) -> Asset | None:
         """LLDP and CDP: a host or a switch speaks of itself."""
         for item in items:
-            self._sight(aside, item, _BY_MAC)
-            if self._register.evidence(_BY_MAC, aside.src_mac, item.kind, item.value, aside.ts, item.detail):
-                asset = self._register.asset(_BY_MAC, aside.src_mac)
-                if asset is not None:
-                    self._watch(asset)
+            self._tell(aside, item, _BY_MAC, aside.src_mac)
+            self._register.evidence(_BY_MAC, aside.src_mac, item.kind, item.value, aside.ts, item.detail)
+        return self._register.asset(_BY_MAC, aside.src_mac) if items else None
 
-    def _bound(self, aside: Aside, bound: neighbours.Binding) -> None:
+    def _bound(self, aside: Aside, bound: neighbours.Binding) -> Asset | None:
         key = (bound.mac, bound.addr, aside.vlan)
         if key in self._bindings:
-            return
+            return None
         self._bindings.add(key)
         self._register.binding(bound.mac, bound.addr, aside.vlan, aside.ts)
-        self._sight(aside, bound.item, bound.addr)
-        asset = self._register.asset(bound.addr, bound.mac)
-        if asset is not None:
-            self._watch(asset)
+        self._tell(aside, bound.item, bound.addr, bound.mac)
+        return self._register.asset(bound.addr, bound.mac)

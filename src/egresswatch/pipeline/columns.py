@@ -28,14 +28,12 @@ def uid_text(uid: int) -> str:
     return "F" + "".join(chr(_ALPHABET[uid >> shift & 31]) for shift in range(60, -1, -5))
 
 
-def uids(values: Array, *, none: int | None = None) -> Array:
-    """``uid_text`` of a uint64 column, as fixed-width bytes; empty for ``none``."""
+def uids(values: Array) -> Array:
+    """``uid_text`` of a uint64 column, as fixed-width bytes."""
     out = np.empty((len(values), 14), np.uint8)
     out[:, 0] = ord("F")
     for k, shift in enumerate(range(60, -1, -5)):
         out[:, k + 1] = _ALPHABET[(values >> np.uint64(shift) & np.uint64(31)).astype(np.intp)]
-    if none is not None:
-        out[values == none] = 0
     return out.reshape(-1).view("S14")
 
 

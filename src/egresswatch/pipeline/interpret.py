@@ -23,7 +23,7 @@ from egresswatch.enrich.register import Register
 from egresswatch.events import Alert
 from egresswatch.flow.layout import N_CROSSING, N_HOST
 from egresswatch.patterns import RECOGNISER_BASE
-from egresswatch.pipeline.asides import Aside, Neighbours
+from egresswatch.pipeline.asides import Neighbours
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.conduct import Conduct
 from egresswatch.pipeline.egress import EgressEvents
@@ -52,7 +52,7 @@ class Interpreter:
     def __init__(
         self, settings: Settings, tables: MatchTables, site: Site, register: Register, names: PassiveNames,
         geo: Geo, engine: Engine, detector: Detector, classifier: Classifier, rows: Rows,
-        emit: Callable[[Alert], None],
+        neighbours: Neighbours, emit: Callable[[Alert], None],
     ) -> None:
         self._hold = int(settings.output.row_hold)
         self._tables, self._register, self._names = tables, register, names
@@ -69,14 +69,12 @@ class Interpreter:
         """Flow -> frame of its latest event in this second."""
         self._watched = Watched(tables)
         self._conduct = Conduct(tables, self._addresses, self._evidence)
-        self.neighbours = Neighbours(
-            register, site, self._sight_aside, self._watch, settings.sniff.max_neighbours
-        )
+        self._neighbours = neighbours
 
     @property
     def refused(self) -> dict[str, int]:
         """What found no room here."""
-        return {"neighbours": self.neighbours.refused, "proxied_flows": self._events.refused}
+        return {"neighbours": self._neighbours.refused, "proxied_flows": self._events.refused}
 
     def second(self, second: Second, *, last: bool = False) -> None:
         """Everything that happened in one second, or in a part of one. After the ``last`` one ``finish``
@@ -94,9 +92,9 @@ class Interpreter:
             self._records(records[early])
         self._told.clear()
         for aside in second.asides:
-            self.neighbours.read(aside)
-            if self._rows.full:
-                self._rows.flush(self._reading)
+            asset = self._neighbours.read(aside)
+            if asset is not None:
+                self._watch(asset)
         for block in second.notes:
             loud = self._watched.loud(block.rows)
             rows, held = block.rows[loud], [block.payloads[k] for k in np.flatnonzero(loud).tolist()]
@@ -124,6 +122,7 @@ class Interpreter:
             self.second(second, last=second.number >= last // NS)
         self._tell(self._detector.finish((last // NS + 1) * NS))
         self._rows.flush()
+        self._neighbours.flush()
 
     def _silence(self, now: int) -> None:
         """Ticks that fell due while no packet came."""
@@ -239,11 +238,6 @@ class Interpreter:
         if src_inside and dst_inside:
             self._events.proxy(note.flow)
         return True
-
-    def _sight_aside(self, aside: Aside, item: Item, host: str) -> None:
-        self._rows.sight(
-            HeldSighting(aside.ts, aside.frame, 0, item.kind, item.value, item.detail, host, aside.src_mac)
-        )
 
     def _evidence(self, host: str, mac: int, kind: str, value: str, ts: int, detail: str = "") -> None:
         self._register.evidence(host, mac, kind, value, ts, detail)

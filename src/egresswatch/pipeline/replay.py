@@ -25,6 +25,7 @@ from egresswatch.enrich.register import Register
 from egresswatch.events import Alert
 from egresswatch.patterns import Parser
 from egresswatch.pipeline.account import ledger
+from egresswatch.pipeline.asides import Neighbours
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.interpret import Interpreter
@@ -36,10 +37,19 @@ from egresswatch.rules import load_tables
 from egresswatch.rules.recogniser import Recognisers
 from egresswatch.rules.site import Site, load_site
 from egresswatch.sinks.ecs import ecs
-from egresswatch.sinks.folder import ALERTS, CAMERAS, FLOWS, LEDGER, OUTPUTS, SIGHTINGS, prepare_out
+from egresswatch.sinks.folder import (
+    ALERTS,
+    CAMERAS,
+    FLOWS,
+    LEDGER,
+    NEIGHBOURS,
+    OUTPUTS,
+    SIGHTINGS,
+    prepare_out,
+)
 from egresswatch.sinks.jsonl import AlertWriter
 from egresswatch.sinks.ledger import write_cameras, write_ledger
-from egresswatch.sinks.parquet import FlowWriter, SightingWriter
+from egresswatch.sinks.parquet import FlowWriter, NeighbourWriter, SightingWriter
 from egresswatch.sniff.engine import Engine
 from egresswatch.sniff.probes import BUILTIN
 from egresswatch.source import open_replay
@@ -53,6 +63,7 @@ _RESTARTING = (Parser.HTTP, Parser.RTSP, Parser.SIP)
 class _Writers:
     flows: FlowWriter | None = None
     sightings: SightingWriter | None = None
+    neighbours: NeighbourWriter | None = None
     alerts: AlertWriter | None = None
 
 
@@ -89,7 +100,8 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
 
         front = Front(settings, patterns, networks(site), between=site.given)
         interpreter = Interpreter(
-            settings, tables, site, register, names, geo, engine, detector, classifier, rows, emit
+            settings, tables, site, register, names, geo, engine, detector, classifier, rows,
+            Neighbours(register, site, settings.sniff.max_neighbours, writers.neighbours), emit,
         )
         try:
             for batch in source.batches():
@@ -155,8 +167,9 @@ def _outputs(options: ReplayOptions, pack: dict[str, str]) -> Iterator[_Writers]
     about = {f"rules_{name}": text for name, text in pack.items()}
     writers.flows = FlowWriter(options.out / FLOWS, about)
     writers.sightings = SightingWriter(options.out / SIGHTINGS, about)
+    writers.neighbours = NeighbourWriter(options.out / NEIGHBOURS, about)
     writers.alerts = AlertWriter(options.out / ALERTS)
-    opened: tuple[Any, ...] = (writers.flows, writers.sightings, writers.alerts)
+    opened: tuple[Any, ...] = (writers.flows, writers.sightings, writers.neighbours, writers.alerts)
     try:
         yield writers
     except BaseException:

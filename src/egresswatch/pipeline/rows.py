@@ -123,7 +123,7 @@ class Rows:
             held = sorted(self._sightings, key=lambda s: (s.ts, s.frame))
             self._sightings_out.write({
                 "ts": [s.ts for s in held],
-                "uid": columns.uids(np.array([s.uid for s in held], np.uint64), none=0),
+                "uid": columns.uids(np.array([s.uid for s in held], np.uint64)),
                 "kind": [s.kind for s in held],
                 "value": [s.value for s in held],
                 "detail": [s.detail for s in held],

@@ -14,10 +14,11 @@ from egresswatch.errors import OutputError
 
 FLOWS = "flows.parquet"
 SIGHTINGS = "sightings.parquet"
+NEIGHBOURS = "neighbours.parquet"
 CAMERAS = "cameras.json"
 ALERTS = "alerts.jsonl"
 LEDGER = "ledger.json"
-OUTPUTS = (FLOWS, SIGHTINGS, CAMERAS, ALERTS, LEDGER)
+OUTPUTS = (FLOWS, SIGHTINGS, NEIGHBOURS, CAMERAS, ALERTS, LEDGER)
 
 
 def temporary(path: Path) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""flows.parquet and sightings.parquet: fixed columns, fixed types, nothing of the machine in them.
+"""The Parquet files: fixed columns, fixed types, nothing of the machine in them.
 
 Owns the schemas (the contract's columns in the contract's order) and the way from the pipeline's
 columns to them. Row groups are cut at a fixed number of rows, so the file does not depend on how
@@ -63,6 +63,15 @@ SIGHTING_SCHEMA: pa.Schema = _schema(
     [
         ("ts", _TIME, False), ("uid", _TEXT, False), ("kind", _TEXT, False),
         ("value", _TEXT, False), ("detail", _TEXT, True), ("asset", _TEXT, True),
+    ],
+)  # fmt: skip
+
+
+NEIGHBOUR_SCHEMA: pa.Schema = _schema(
+    "neighbours",
+    [
+        ("ts", _TIME, False), ("kind", _TEXT, False), ("value", _TEXT, False), ("detail", _TEXT, True),
+        ("mac", _TEXT, True), ("vlan", _U16, True), ("asset", _TEXT, True),
     ],
 )  # fmt: skip
 
@@ -146,6 +155,13 @@ class SightingWriter(TableWriter):
 
     def __init__(self, path: Path, about: Mapping[str, str] | None = None) -> None:
         super().__init__(path, SIGHTING_SCHEMA, about)
+
+
+class NeighbourWriter(TableWriter):
+    """neighbours.parquet."""
+
+    def __init__(self, path: Path, about: Mapping[str, str] | None = None) -> None:
+        super().__init__(path, NEIGHBOUR_SCHEMA, about)
 
 
 def _array(field: pa.Field, column: Column) -> pa.Array:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames outside flows on their way to register and sightings: each once, bounded, whatever floods."""
+"""Frames outside flows, to the register and to neighbours.parquet: each once, bounded, whatever floods."""
 
 import struct
 import time
@@ -11,12 +11,13 @@ import pytest
 from egresswatch.config import load
 from egresswatch.demo.frames import NS, End, Frame, arp, ethernet, pcap
 from egresswatch.packets import ASIDE, ASIDE_ARP
+from egresswatch.pipeline import asides
 from egresswatch.pipeline.asides import Aside
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.replay import networks, run
-from egresswatch.pipeline.rows import Rows
 from egresswatch.result import ReplayOptions
 from egresswatch.rules.site import load_site
+from egresswatch.sinks.parquet import NeighbourWriter
 from egresswatch.sniff.probes import BUILTIN
 
 T0 = 1_700_000_000 * NS
@@ -41,14 +42,14 @@ def announcement(number, fields=60):
 
 @pytest.fixture
 def replay(tmp_path):
-    """A function: (ledger, sightings, rows of the register) of frames."""
+    """A function: (ledger, what neighbours said, rows of the register) of frames."""
 
     def of(frames, *settings):
         path = tmp_path / "capture.pcap"
         path.write_bytes(pcap(frames))
         small = ("flow.table_size=4096", *settings)
         result = run(ReplayOptions((str(path),), load(None, small), out=tmp_path / "out", force=True))
-        told = pq.read_table(tmp_path / "out" / "sightings.parquet").to_pylist()
+        told = pq.read_table(tmp_path / "out" / "neighbours.parquet").to_pylist()
         return result.ledger, told, result.register
 
     return of
@@ -70,17 +71,17 @@ def test_what_finds_no_room_is_counted(replay):
 
 def test_announcements_do_not_gather_in_memory(replay, monkeypatch):
     """Thousands of fields of one moment: written as soon as no more should be held."""
-    most = 0
+    written = []
 
-    def sight(self, sighting, usual=Rows.sight):
-        nonlocal most
-        usual(self, sighting)
-        most = max(most, len(self._sightings))
+    def write(self, columns, usual=NeighbourWriter.write):
+        usual(self, columns)
+        written.append(len(columns["ts"]))
 
-    monkeypatch.setattr(Rows, "sight", sight)
-    _, told, _ = replay([Frame(T0, announcement(k)) for k in range(40)], "output.max_held_rows=100")
-    assert len(told) == 40 * 62
-    assert most < 100 + 64
+    monkeypatch.setattr(NeighbourWriter, "write", write)
+    monkeypatch.setattr(asides, "_ROWS", 100)
+    _, told, _ = replay([Frame(T0, announcement(k)) for k in range(40)])
+    assert len(told) == sum(written) == 40 * 62
+    assert max(written) == 100
 
 
 def test_frames_of_many_seconds_are_sorted_at_the_cost_of_one_look_each():

@@ -12,7 +12,9 @@ from egresswatch.pipeline.interpret import Interpreter
 from egresswatch.pipeline.replay import run
 from egresswatch.result import ReplayOptions
 
-FILES = {"alerts.jsonl", "cameras.json", "flows.parquet", "ledger.json", "sightings.parquet"}
+FILES = {
+    "alerts.jsonl", "cameras.json", "flows.parquet", "ledger.json", "neighbours.parquet", "sightings.parquet",
+}  # fmt: skip
 
 
 @pytest.fixture
