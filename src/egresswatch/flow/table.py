@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -71,7 +70,7 @@ class _Worker:
         return Output(self.records[:records].copy(), self.notes[:notes].copy())
 
 
-def _huge(dtype: np.dtype[Any], count: int) -> Array:
+def _huge(dtype: np.dtype[np.void], count: int) -> Array:
     """Zeroed memory in huge pages where the kernel gives them: rows are touched in random order."""
     memory = mmap.mmap(-1, max(1, count) * dtype.itemsize)
     if hasattr(mmap, "MADV_HUGEPAGE"):
@@ -92,7 +91,7 @@ class FlowTable:
         slots = 1 << max(3, (2 * per_shard - 1).bit_length())
         self._rows = _huge(ROW, self.capacity)
         self._row_bytes = self._rows.view(np.uint8)
-        self._slots = _huge(np.dtype(np.uint64), slots * SHARDS)
+        self._slots = np.zeros(slots * SHARDS, np.uint64)
         self._heads = np.zeros((SHARDS, WHEEL), np.uint32)
         self._shards = np.zeros(SHARDS, SHARD)
         self._shards["second"] = FIRST_SECOND
