@@ -2,7 +2,6 @@
 """How bench/ measures: stages get the time that is theirs; other work gives no figure."""
 
 import sys
-import time
 import types
 from dataclasses import replace
 
@@ -21,42 +20,36 @@ from egresswatch.rules import load_tables
 needs_gcc = pytest.mark.skipif(not available(), reason="THE LIMIT IS NOT MEASURED: gcc is not installed")
 
 
-def spin(seconds):
-    """Use the processor for a while."""
-    until = time.thread_time() + seconds
-    while time.thread_time() < until:
-        pass
-
-
 @pytest.fixture
 def load(tmp_path):
     """A small workload."""
     return workload("flood", 1000, cache=tmp_path)
 
 
-def test_time_belongs_to_the_innermost_stage():
+def test_time_belongs_to_the_innermost_stage(monkeypatch):
     """A stage that calls another gets only what is its own; a generator only while it makes a value."""
+    now = [100.0]
+    monkeypatch.setattr(clock, "time", types.SimpleNamespace(thread_time=lambda: now[0]))
     inner = clock.Clock()
 
-    def deep():
-        spin(0.02)
+    def work(seconds):
+        now[0] += seconds
 
     def shallow():
-        spin(0.01)
+        work(1)
         wrapped_deep()
+        work(2)
 
     def values():
         for number in range(2):
-            spin(0.01)
+            work(16)
             yield number
 
-    wrapped_deep = inner._wrapped("deep", deep)
+    wrapped_deep = inner._wrapped("deep", lambda: work(4))
     inner._wrapped("shallow", shallow)()
     for _ in inner._wrapped("values", values)():
-        spin(0.02)
-    assert inner.seconds["deep"] == pytest.approx(0.02, abs=0.005)
-    assert inner.seconds["shallow"] == pytest.approx(0.01, abs=0.005)
-    assert inner.seconds["values"] == pytest.approx(0.02, abs=0.005)
+        work(64)
+    assert (inner.seconds["deep"], inner.seconds["shallow"], inner.seconds["values"]) == (4, 3, 32)
 
 
 def test_a_stage_that_fails_is_closed():
