@@ -5,10 +5,12 @@ asset (one host). Owns what they carry and how a MAC is written; judges nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from socket import AF_INET6, inet_ntop
 from typing import NamedTuple, Protocol
 
+from egresswatch.records import Array
 from egresswatch.rules.makers import ASKED_KINDS, Fingerprint, Oui, Vendor
 
 GROUP_BIT = 1 << 40
@@ -117,6 +119,28 @@ class Asset:
     def mac(self) -> int:
         """Its MAC as 48 bits; 0 when it is known by address."""
         return self.macs[0] if self.macs else 0
+
+
+class Owners(NamedTuple):
+    """Whose some addresses are, in columns: of many rows of flows, without an object a host."""
+
+    codes: Array
+    """int32 per (address, MAC) asked about: place in the lists below; -1: nobody's."""
+    ids: Sequence[str]
+    """asset_id of each host, as ``Asset.asset_id``; each host stands here once."""
+    monitored: Array
+    """bool per host."""
+    vlans: Array
+    """int32 per host; -1: none known."""
+    macs: Array
+    """uint64 per host; 0: known by its address."""
+
+
+def address_text(hi: int, lo: int, v6: bool) -> str:
+    """Canonical text of an address: its two 64-bit words, IPv4 in the low 32 bits (RFC 5952 for IPv6)."""
+    if not v6:
+        return f"{lo >> 24 & 255}.{lo >> 16 & 255}.{lo >> 8 & 255}.{lo & 255}"
+    return inet_ntop(AF_INET6, (hi << 64 | lo).to_bytes(16, "big"))
 
 
 def mac_text(mac: int) -> str:

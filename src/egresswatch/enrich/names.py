@@ -38,6 +38,7 @@ class PassiveNames:
         self._max = max(1, max_entries)
         # ordered: a plain dict looks over all that was deleted before it finds its first key
         self._entries: OrderedDict[tuple[str, str], tuple[_Answer, ...]] = OrderedDict()
+        self._hosts: dict[str, int] = {}  # who asked -> entries of it
         self.evicted = 0
         """Entries given up because the table was full."""
         self.refused = 0
@@ -45,6 +46,10 @@ class PassiveNames:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def knows(self, host: str) -> bool:
+        """Is any answer to ``host`` held? Where not, ``names`` has nothing for it."""
+        return host in self._hosts
 
     def add(self, host: str, addresses: Sequence[str], names: Sequence[str], ttl: int, ts: int) -> None:
         """``host`` was told at ``ts`` that ``names`` (question first, then aliases) is at ``addresses``."""
@@ -70,6 +75,8 @@ class PassiveNames:
 
     def _put(self, key: tuple[str, str], answer: _Answer) -> None:
         known = self._entries.pop(key, ())
+        if not known:
+            self._hosts[key[0]] = self._hosts.get(key[0], 0) + 1
         if known and known[0].names[0] == answer.names[0] and known[0].ts <= answer.ts <= known[0].expires:
             # the same question again: its name was good all the time between
             answer = _Answer(known[0].ts, max(known[0].expires, answer.expires), answer.names)
@@ -77,5 +84,8 @@ class PassiveNames:
         kept = sorted((answer, *known), key=lambda entry: -entry.ts)[:_KEPT]
         self._entries[key] = tuple(kept)
         if len(self._entries) > self._max:
-            self._entries.popitem(last=False)
+            (host, _), _ = self._entries.popitem(last=False)
             self.evicted += 1
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]

@@ -12,10 +12,12 @@ host is monitored its id stays as it is. Bounded by ``max_hosts``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from egresswatch.enrich.asset import Asset, Mark, Tables
+import numpy as np
+
+from egresswatch.enrich.asset import Asset, Mark, Owners, Tables, address_text
 from egresswatch.enrich.describe import describe
 from egresswatch.enrich.hosts import UNSPECIFIED, Hosts
 from egresswatch.enrich.ids import Ids
@@ -30,6 +32,7 @@ from egresswatch.enrich.marks import (
     spoken_mark,
 )
 from egresswatch.enrich.rows import asset_rows
+from egresswatch.records import Array
 from egresswatch.rules.makers import SERVED_KINDS
 from egresswatch.rules.site import Site
 
@@ -122,6 +125,54 @@ class Register:
     def asset(self, addr: str, mac: int = 0) -> Asset | None:
         """The host with this address (and MAC, where two VLANs use the same address)."""
         return self._hosts.asset(addr, mac)
+
+    def assets_of(self, hi: Array, lo: Array, v6: Array, mac: Array) -> Owners:
+        """``asset`` of whole columns: equally long arrays, one place per (address, MAC) that is asked about.
+
+        ``hi``, ``lo``: words of the address as the packet path has them (IPv4 mapped: ``0xffff << 32 | n``,
+        ``hi`` 0), ``v6``: is it an IPv6 address, ``mac`` as in ``asset``. Give distinct pairs of inside ends:
+        each is looked up. Costs no object for a host that nobody knows more about than that it sends.
+        """
+        pairs = zip(hi.tolist(), lo.tolist(), v6.tolist(), mac.tolist(), strict=True)
+        places: dict[int, int] = {}
+        found: list[Asset] = []
+        codes = np.full(len(lo), -1, np.int32)
+        for k, (high, low, six, sender) in enumerate(pairs):
+            asset = self.asset(address_text(high, low, six), sender)
+            if asset is not None:
+                codes[k] = places.setdefault(id(asset), len(found))
+                if codes[k] == len(found):
+                    found.append(asset)
+        return Owners(
+            codes,
+            [asset.asset_id for asset in found],
+            np.array([asset.monitored for asset in found], bool),
+            np.array([-1 if asset.vlan is None else asset.vlan for asset in found], np.int32),
+            np.array([asset.mac for asset in found], np.uint64),
+        )
+
+    def monitored_at(self, addr: str, mac: int = 0) -> Asset | None:
+        """``asset``, when it is monitored: cheap for hosts that are not."""
+        asset = self.asset(addr, mac)
+        return asset if asset is not None and asset.monitored else None
+
+    def observe_many(
+        self, mac: Array, hi: Array, lo: Array, v6: Array, vlan: Array, ts: Array, inside: Array
+    ) -> Iterator[tuple[int, Asset]]:
+        """``observe`` of many notes, in order: equally long arrays, one place a note.
+
+        ``mac`` uint64; ``hi``, ``lo``, ``v6`` as in ``assets_of``; ``vlan`` int, -1: none; ``ts`` int64;
+        ``inside`` bool: an inside or an outside sender. Gives (place, asset) for each note whose asset is
+        monitored after it, before the next note is looked at; run it to its end.
+        """
+        words = zip(mac.tolist(), hi.tolist(), lo.tolist(), v6.tolist(), strict=True)
+        rest = zip(vlan.tolist(), ts.tolist(), inside.tolist(), strict=True)
+        for k, ((sender, high, low, six), (tag, at, ours)) in enumerate(zip(words, rest, strict=True)):
+            addr = address_text(high, low, six)
+            kind = "inside" if ours else "outside"
+            asset = self.observe(sender, addr, None if tag < 0 else tag, at, kind)
+            if asset is not None and asset.monitored:
+                yield k, asset
 
     def rows(self) -> list[dict[str, Any]]:
         """cameras.json: all monitored hosts, bystanders, and what the inventory lists but nobody saw."""

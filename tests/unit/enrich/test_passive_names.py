@@ -124,3 +124,14 @@ def test_never_more_entries_than_allowed(events):
         for time in (0, 50, 100):
             found = names.lookup(f"h{host}", f"a{addr}", T + time * 3600 * NS)
             assert not found or (f"h{host}", f"a{addr}", found) in said
+
+
+def test_who_never_asked_is_known_at_once():
+    """As long as an answer to the host is held, and no longer."""
+    names = PassiveNames(2)
+    assert not names.knows(CAM)
+    names.add(CAM, [PEER], ["a.example.com"], 60, T)
+    names.add(CAM, [PEER], ["b.example.com"], 60, T + NS)
+    assert (names.knows(CAM), names.knows(OTHER)) == (True, False)
+    names.add(OTHER, [PEER, "203.0.113.8"], ["a.example.com"], 60, T)
+    assert (names.knows(CAM), names.knows(OTHER)) == (False, True)
