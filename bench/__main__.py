@@ -70,9 +70,9 @@ def _stage(stage: str, names: tuple[str, ...], packets: int, rounds: int) -> Non
     for name in names:
         load = workload(name, packets)
         figures, stages = suite.one_stage(stage, load, rounds)
-        reference = next(iter(figures))
+        depth = suite.DEPTH.get(stage, "flow")
         rows = [
-            (program, report.rate(figure), f"{report.ratio(figures, program, reference):.3f}",
+            (program, report.rate(figure), f"{report.ratio(figures, program, depth=depth):.3f}",
              f"±{figure.spread:.0%}", f"{figure.start:.2f}", f"{figure.rss / 1e6:.0f}")
             for program, figure in figures.items()
         ]  # fmt: skip

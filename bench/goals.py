@@ -34,6 +34,8 @@ class Line:
     goal: str
     got: str
     reached: bool
+    beside: str = ""
+    """Of a ratio to the limit: the same over the quicker of the limit's two ways to read."""
 
 
 def at_least(what: str, goal: float, got: float, form: str = "{:.2f}") -> Line:

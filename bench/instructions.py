@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instructions per packet, of the limit and of flow accounting: undisturbed by other programs.
 
-Counted by valgrind, on few packets and on the first hundred, so that start-up falls out. valgrind knows no
-AVX-512: both are compiled for x86-64-v3 here, into caches of their own.
+Counted by valgrind on two sizes of a workload; their difference is what packets cost, without what a start or
+a run costs once. valgrind knows no AVX-512: both are compiled for x86-64-v3 here, into caches of their own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from bench.limit import build
 from bench.workloads import CACHE, ROOT, Workload
 
-PACKETS = 200_000
+PACKETS = (200_000, 400_000)
+LIMIT, FLOW = "limit flow", "egresswatch flow"
 _LEVEL = "x86-64-v3"
 _COUNT = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 
@@ -29,20 +30,21 @@ def available() -> bool:
     return shutil.which("valgrind") is not None and os.uname().machine == "x86_64"
 
 
-def per_packet(loads: Mapping[str, Workload]) -> dict[str, dict[str, float]]:
-    """Workload -> program -> instructions a packet. A start is counted once, it is the same for all."""
+def per_packet(pairs: Mapping[str, tuple[Workload, Workload]]) -> dict[str, dict[str, float]]:
+    """Workload -> program -> instructions a packet, from a smaller and a larger one of its kind."""
     binary = str(build(("-O3", f"-march={_LEVEL}"), "limit-portable"))
     child = [sys.executable, "-m", "bench.child", "flow"]
-    commands = {"limit flow": [binary, "flow"], "egresswatch flow": child}
+    commands = {LIMIT: [binary, "flow"], FLOW: child}
     with tempfile.TemporaryDirectory() as folder:
-        little = next(iter(loads.values())).little
-        start = {name: _count([*command, str(little)], folder) for name, command in commands.items()}
         return {
             name: {
-                program: (_count([*command, str(load.path)], folder) - start[program]) / load.packets
+                program: (
+                    _count([*command, str(large.path)], folder) - _count([*command, str(small.path)], folder)
+                )
+                / (large.packets - small.packets)
                 for program, command in commands.items()
             }
-            for name, load in loads.items()
+            for name, (small, large) in pairs.items()
         }
 
 

@@ -12,6 +12,8 @@ from bench.workloads import CACHE
 
 SOURCE = Path(__file__).with_name("limit.c")
 FLAGS = ("-O3", "-march=native")
+WAYS = MAPPED, READ = "mapped", "read"
+"""How the limit gets at a capture. Goals are held against the mapped one; the other stands beside it."""
 MISSING = "gcc is missing, and with it the limit that figures are held against: apt-get install gcc libc6-dev"
 
 
@@ -29,7 +31,12 @@ def build(flags: tuple[str, ...] = FLAGS, name: str = "limit", cache: Path = CAC
     return out
 
 
-def limit(depth: str = "flow") -> Program:
-    """The limit, down to ``walk``, ``parse`` or ``flow``."""
-    binary = build()
-    return Program(f"limit {depth}", lambda capture, _: [str(binary), depth, str(capture)])
+def limit(depth: str = "flow", way: str = MAPPED) -> Program:
+    """The limit, down to ``walk``, ``parse`` or ``flow``, the capture mapped or read into a buffer."""
+    binary, more = str(build()), ["read"] if way == READ else []
+    return Program(f"limit {depth}, {way}", lambda capture, _: [binary, depth, str(capture), *more])
+
+
+def limits(depth: str = "flow") -> list[Program]:
+    """Both ways of it."""
+    return [limit(depth, way) for way in WAYS]

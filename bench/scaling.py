@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.limit import limit
+from bench.limit import limits
 from bench.measure import Figure, alternate, egresswatch
 from bench.workloads import CACHE, Workload, workload
 
@@ -40,12 +40,12 @@ def growth(packets: int, rounds: int) -> Iterator[Point]:
     load = workload("mixed", packets // 4)
     for rules in (0, 1_000, 10_000):
         options = ("--set", f"rules.paths={rule_pack(rules)}") if rules else ()
-        figures = alternate([limit(), egresswatch("replay", *options)], load, rounds)
+        figures = alternate([*limits(), egresswatch("replay", *options)], load, rounds)
         yield Point("rules beside the pack's", rules, figures)
 
 
 def _measured(load: Workload, rounds: int) -> dict[str, Figure]:
-    return alternate([limit(), egresswatch("flow"), egresswatch("replay")], load, rounds)
+    return alternate([*limits(), egresswatch("flow"), egresswatch("replay")], load, rounds)
 
 
 def rule_pack(count: int) -> Path:

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench import instructions, peers
 from bench.child import ALL
 from bench.clock import REST, STAGES
-from bench.limit import limit
+from bench.limit import MAPPED, WAYS, limit, limits
 from bench.measure import (
     Figure,
     MeasureError,
@@ -22,6 +22,7 @@ from bench.measure import (
     egresswatch,
     replay_command,
     run,
+    settle,
     touch,
 )
 from bench.scaling import Point, growth
@@ -82,8 +83,9 @@ def everything(names: Sequence[str], packets: int, rounds: int, say: Say) -> Res
             results.growth.append(point)
     if instructions.available():
         with _told(results, "instructions", say):
-            small = {name: workload(name, min(packets, instructions.PACKETS)) for name in names}
-            results.counts = instructions.per_packet(small)
+            few, more = instructions.PACKETS
+            pairs = {name: (workload(name, few), workload(name, more)) for name in names}
+            results.counts = instructions.per_packet(pairs)
     return results
 
 
@@ -101,21 +103,19 @@ def _told(results: Results, what: str, say: Say) -> Iterator[None]:
 def _ours() -> list[Program]:
     extra = egresswatch("flow", "--set", "decode.dedup=true")
     return [
-        limit("walk"), limit("parse"), limit("flow"), egresswatch("index"), egresswatch("flow"),
+        *limits("walk"), *limits("parse"), *limits("flow"), egresswatch("index"), egresswatch("flow"),
         Program(EXTRA, extra.command, extra.environment), replay_command(),
     ]  # fmt: skip
 
 
 def one_stage(stage: str, load: Workload, rounds: int) -> tuple[dict[str, Figure], dict[str, float]]:
     """The programs that tell about one stage, and the CPU seconds of stages where they are told apart."""
-    reference = limit(DEPTH.get(stage, "flow"))
+    programs = limits(DEPTH.get(stage, "flow"))
     if stage in ("index", "flow"):
-        figures = alternate([reference, egresswatch(stage)], load, rounds)
+        programs.append(egresswatch(stage))
     elif stage == "replay":
-        near = [peer.program for peer in peers.installed(slow=False)]
-        figures = alternate([reference, replay_command(), *near], load, rounds)
-    else:
-        figures = alternate([reference], load, rounds)
+        programs += [replay_command(), *(peer.program for peer in peers.installed(slow=False))]
+    figures = alternate(programs, load, rounds)
     for figure in figures.values():
         check(figure, load)
     if stage in ("index", "flow"):
@@ -126,7 +126,7 @@ def one_stage(stage: str, load: Workload, rounds: int) -> tuple[dict[str, Figure
 def check(figure: Figure, load: Workload) -> None:
     """The limit and we must have counted what is in the capture; else the figure compares nothing."""
     told = {"packets": "packets"}
-    if figure.program in (limit().name, egresswatch("flow").name, EXTRA):
+    if figure.program.startswith(("limit flow", "egresswatch flow")):
         told |= {"counted": "packets", "ip_bytes": "ip_bytes", "flows": "flows", "records": "flows"}
     wrong = [
         f"{said} {figure.answer[said]} instead of {load.truth[true]}"
@@ -137,10 +137,21 @@ def check(figure: Figure, load: Workload) -> None:
         raise MeasureError(f"{figure.program} on {load.name}: {', '.join(wrong)}")
 
 
+def mapped(figures: Mapping[str, Figure], depth: str = "flow") -> Figure:
+    """The limit that goals are held against: the capture mapped into memory."""
+    return figures[f"limit {depth}, {MAPPED}"]
+
+
+def quickest(figures: Mapping[str, Figure], depth: str = "flow") -> Figure:
+    """The quicker of the limit's two ways to read this capture."""
+    return min((figures[f"limit {depth}, {way}"] for way in WAYS), key=lambda of: of.cpu)
+
+
 def stages(
     load: Workload, of: str = "replay", rounds: int = STAGE_ROUNDS
 ) -> tuple[dict[str, float], set[str]]:
     """CPU seconds of each stage, median of some runs, start-up taken out; and calls that were not found."""
+    settle(load.path)
     program = egresswatch(of, "--clock")
     answers, wanted = [], run(program, load.path).rss
     for _ in range(rounds):
@@ -157,6 +168,7 @@ def stages(
 
 def workers(load: Workload, rounds: int) -> dict[int, float]:
     """Wall time of a whole replay with one and two workers, on all processors."""
+    settle(load.path)
     counts = (1, 2)
     programs = {n: replay_command("--workers", str(n)) for n in counts}
     seconds: dict[int, list[float]] = {n: [] for n in counts}

@@ -158,11 +158,12 @@ def test_templates_leave_room_for_what_differs(kind):
 
 
 @needs_gcc
+@pytest.mark.parametrize("way", ["mapped", "read"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_limit_counts_the_truth(loads, name):
+def test_the_limit_counts_the_truth(loads, name, way):
     """limit.c finds the packets, bytes and flows that the generator says it wrote."""
     load = loads[name]
-    answer = run(limit("flow"), load.path).answer()
+    answer = run(limit("flow", way), load.path).answer()
     assert (answer["packets"], answer["counted"]) == (load.packets, load.packets)
     assert (answer["ip_bytes"], answer["frame_bytes"]) == (load.truth["ip_bytes"], load.truth["frame_bytes"])
     assert answer["flows"] == load.truth["flows"]
