@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,20 @@ from egresswatch.pipeline.notes import NS, payloads
 from egresswatch.records import NO_PACKET, Array, FrameBatch
 
 _START = -(1 << 62)
+_LATE = int(Count.late_frames)
+_FEW = 64
+"""Seconds in a batch that are looked for one by one."""
 PART = 1 << 16
 """Frames of a second that are given out together."""
+
+
+class Span(NamedTuple):
+    """Frames of a batch that lie in one part of a second: from place ``start`` up to ``stop``."""
+
+    number: int
+    part: int
+    start: int
+    stop: int
 
 
 class Notes(NamedTuple):
@@ -58,12 +70,12 @@ class Front:
     """decode ▸ flow, with their counters."""
 
     def __init__(self, settings: Settings, patterns: Array, networks: Array, *, between: bool) -> None:
-        self.table = FlowTable(settings, patterns, networks, settings.replay.workers, between=between)
+        self._workers = max(1, settings.replay.workers - 1)  # one is the interpreter's
+        self.table = FlowTable(settings, patterns, networks, self._workers, between=between)
         self.buckets = np.zeros(len(Bucket), np.uint64)
         self.counts = np.zeros(COUNTS, np.uint64)
         self.unsupported = np.zeros(65536, np.uint64)
         self.first_ts: int | None = None
-        self.last_ts: int | None = None
         self.frames = 0
         self._wanted = np.int64(sum(TUNNEL_BITS[name] for name in settings.decode.decapsulate))
         self._dedup = bool(settings.decode.dedup)
@@ -84,6 +96,11 @@ class Front:
         """Packet clock: the highest capture time so far, ns."""
         return self._clock
 
+    @property
+    def last_ts(self) -> int | None:
+        """Latest capture time, ns."""
+        return self._clock if self.frames else None
+
     def feed(self, batch: FrameBatch) -> Iterator[Second]:
         """Take a batch; give the seconds that are complete now, in order."""
         n = len(batch)
@@ -93,6 +110,7 @@ class Front:
             self._packets, self._quotes = np.zeros(n, PACKET), np.zeros(n, QUOTE)
             self._asides = np.zeros(n, ASIDE)
         packets = self._packets[:n]
+        late = int(self.counts[_LATE])
         clock, quoted, aside = decode(
             batch.data, batch.off, batch.cap, batch.wire, batch.ts, batch.link, np.int64(self._clock),
             self._wanted, self._dedup, packets, self._quotes, self._asides, self._scratch, self.buckets,
@@ -100,13 +118,19 @@ class Front:
         )
         self._clock = int(clock)
         self.frames += n
-        low, high = int(batch.ts.min()), int(batch.ts.max())
+        low = int(batch.ts[0] if int(self.counts[_LATE]) == late else batch.ts.min())
         self.first_ts = low if self.first_ts is None else min(self.first_ts, low)
-        self.last_ts = high if self.last_ts is None else max(self.last_ts, high)
-        outputs = list(self.table.run(batch, packets, self._quotes, int(quoted)))
-        spans = self._spans(batch.first, packets["clock"] // NS)
-        self._keep_notes(batch, spans, [output.notes for output in outputs if len(output.notes)])
-        self._keep_records(spans, [output.records for output in outputs if len(output.records)])
+        spans = self._spans(batch.first, packets["clock"])
+        several = []
+        for output in self.table.run(batch, packets, self._quotes, int(quoted)):
+            self._keep_records(spans, output.records)
+            if self._workers == 1:
+                self._keep_notes(batch, spans, output.notes)
+            else:
+                several.append(output.notes)
+        if several:
+            notes = np.concatenate(several)
+            self._keep_notes(batch, spans, notes[np.argsort(notes["index"])])  # one note a packet
         if aside:
             self._keep_asides(spans, read_asides(batch, packets, self._asides[: int(aside)]))
         yield from self._complete(self._present)
@@ -114,8 +138,10 @@ class Front:
     def finish(self) -> Iterator[Second]:
         """End of input: what is left, in order."""
         if self.frames:
-            last = list(self.table.finish(self._clock // NS))
-            self._second(*self._present).records += [output.records for output in last if len(output.records)]
+            last = self._second(*self._present)
+            for output in self.table.finish(self._clock // NS):
+                if len(output.records):
+                    last.records.append(output.records)
         yield from self._complete(None)
         self.table.close()
 
@@ -123,60 +149,51 @@ class Front:
         """Decode's counters by name."""
         return {count.name: int(self.counts[count.value]) for count in Count}
 
-    def _spans(self, first: int, seconds: Array) -> list[tuple[int, int, int, int]]:
-        """(second, part, from, to) of the frames of a batch, of which ``first`` is the first's number."""
+    def _spans(self, first: int, clocks: Array) -> list[Span]:
+        """Where the seconds and parts of a batch lie, of which ``first`` is the first frame's number."""
         spans = []
-        for low, high in pairwise([0, *(np.flatnonzero(np.diff(seconds)) + 1).tolist(), len(seconds)]):
-            number = int(seconds[low])
+        for low, high in pairwise(_edges(clocks)):
+            number = int(clocks[low]) // NS
             if number != self._present[0] or first + low == 0:
                 self._begun = first + low
             while low < high:
                 part = (first + low - self._begun) // PART
                 stop = min(high, self._begun + (part + 1) * PART - first)
-                spans.append((number, part, low, stop))
+                spans.append(Span(number, part, low, stop))
                 self._present = (number, part)
                 if part:  # also when nothing happens in it: the one before is not the last
                     self._second(number, part)
                 low = stop
         return spans
 
-    def _keep_notes(
-        self, batch: FrameBatch, spans: list[tuple[int, int, int, int]], parts: list[Array]
-    ) -> None:
-        if not parts:
+    def _keep_notes(self, batch: FrameBatch, spans: list[Span], rows: Array) -> None:
+        """Notes of a call of the kernel, in frame order."""
+        if not len(rows):
             return
-        rows = np.concatenate(parts)
-        rows = rows[np.argsort(rows["index"], kind="stable")]  # one note a packet
         held = payloads(batch, rows)
-        for number, part, *edges in spans:
-            low, high = np.searchsorted(rows["index"], edges).tolist()
-            if low < high:
-                notes = Notes(batch.first, rows[low:high], held[low:high])
-                self._second(number, part).notes.append(notes)
+        for span, low, high in _cuts(spans, rows["index"]):
+            notes = Notes(batch.first, rows[low:high], held[low:high])
+            self._second(span.number, span.part).notes.append(notes)
 
-    def _keep_asides(self, spans: list[tuple[int, int, int, int]], found: list[Aside]) -> None:
-        places = [aside.place for aside in found]  # ascending
-        for number, part, *edges in spans:
-            low, high = (bisect_left(places, edge) for edge in edges)
-            if low < high:
-                self._second(number, part).asides += found[low:high]
+    def _keep_asides(self, spans: list[Span], found: list[Aside]) -> None:
+        for span, low, high in _cuts(spans, [aside.place for aside in found]):
+            self._second(span.number, span.part).asides += found[low:high]
 
-    def _keep_records(self, spans: list[tuple[int, int, int, int]], parts: list[Array]) -> None:
-        """What time ended belongs to the beginning of its second, what a packet ended to that packet."""
-        if not parts:
+    def _keep_records(self, spans: list[Span], rows: Array) -> None:
+        """What time ended belongs to the beginning of its second, what a packet ended to that packet. Within
+        a part of a second the order is free: records tell when they were exported."""
+        if not len(rows):
             return
-        rows = np.concatenate(parts)
         timed = rows["at"] == NO_PACKET
-        early, rows = rows[timed], rows[~timed]
-        early = early[np.argsort(early["tick"], kind="stable")]
+        early = rows[timed]
         if len(early):
-            for some in np.split(early, np.flatnonzero(np.diff(early["tick"] // NS)) + 1):
-                self._second(int(some["tick"][0]) // NS, 0).records.append(some)
-        rows = rows[np.argsort(rows["at"], kind="stable")]
-        for number, part, *edges in spans:
-            low, high = np.searchsorted(rows["at"], edges).tolist()
-            if low < high:
-                self._second(number, part).records.append(rows[low:high])
+            seconds = early["tick"] // NS
+            for number in np.unique(seconds).tolist():
+                self._second(number, 0).records.append(early[seconds == number])
+        if len(early) < len(rows):
+            rows = rows[~timed]
+            for span, low, high in _cuts(spans, rows["at"]):
+                self._second(span.number, span.part).records.append(rows[low:high])
 
     def _second(self, number: int, part: int) -> Second:
         second = self._pending.get((number, part))
@@ -192,3 +209,29 @@ class Front:
             second = self._pending.pop((number, part))
             second.closed = (number, part + 1) not in self._pending
             yield second
+
+
+def _edges(clocks: Array) -> list[int]:
+    """Where a new second begins among ascending packet clocks; first 0, last their number."""
+    n = len(clocks)
+    begin, end = int(clocks[0]) // NS, int(clocks[n - 1]) // NS
+    if begin == end:
+        return [0, n]
+    if end - begin > _FEW:
+        return [0, *(np.flatnonzero(np.diff(clocks // NS)) + 1).tolist(), n]
+    edges = [0]
+    for second in range(begin + 1, end + 1):
+        edge = bisect_left(clocks, second * NS, edges[-1])
+        if edge > edges[-1]:
+            edges.append(edge)
+    return [*edges, n]
+
+
+def _cuts(spans: list[Span], places: Any) -> Iterator[tuple[Span, int, int]]:
+    """The spans in which something lies, with where it begins and ends among ascending ``places``."""
+    low, count = 0, len(places)
+    for span in spans:
+        high = count if span.stop > int(places[count - 1]) else bisect_left(places, span.stop, low)
+        if low < high:
+            yield span, low, high
+        low = high

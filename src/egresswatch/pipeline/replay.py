@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.interpret import Interpreter
 from egresswatch.pipeline.rows import Rows
+from egresswatch.pipeline.steps import BATCHES, Steps
 from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array
 from egresswatch.result import STATES, AssetLine, ReplayOptions, ReplayResult
@@ -83,8 +84,9 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
     detector = Detector(tables, settings.detect, settings.output.observer, egresswatch.__version__)
     classifier = Classifier(tables, names)
     source = open_replay(
-        options.paths, batch=settings.replay.batch, follow=options.follow, digest=options.digest
-    )
+        options.paths, batch=settings.replay.batch, follow=options.follow, digest=options.digest,
+        keep=BATCHES if settings.replay.workers > 1 else 1,
+    )  # fmt: skip
     options.stop.on_stop(source.stop)
     alerts: list[Alert] = []
     pack = {"version": tables.version, "digest": tables.digest}
@@ -103,15 +105,15 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
             settings, tables, site, register, names, geo, engine, detector, classifier, rows,
             Neighbours(register, site, settings.sniff.max_neighbours, writers.neighbours), emit,
         )
-        try:
-            for batch in source.batches():
-                for second in front.feed(batch):
-                    interpreter.second(second)
+        with closing(source), closing(Steps(source, front, settings.replay.workers)) as steps:
+            for step in steps:
+                if step.last:
+                    interpreter.finish(step.seconds, front.clock if front.frames else 0)
+                else:
+                    for second in step.seconds:
+                        interpreter.second(second)
                 if progress is not None:
-                    progress(source.bytes_read, front.frames)
-        finally:
-            source.close()
-        interpreter.finish(front.finish(), front.clock if front.frames else 0)
+                    progress(step.bytes_read, step.frames)
         for host in rows.blind.of_hosts():
             register.counts(*host)
         account = ledger(

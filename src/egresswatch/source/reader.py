@@ -17,7 +17,7 @@ from egresswatch.records import FileFacts, FrameBatch
 from egresswatch.source import pcap, pcapng, snoop
 from egresswatch.source.arena import ARENA, Arena
 from egresswatch.source.interfaces import InterfaceTable
-from egresswatch.source.streams import Plain, Tap, Unpacked
+from egresswatch.source.streams import Plain, Tap, Unpacked, UnpackedAhead
 from egresswatch.source.unpack import packed_kind
 from egresswatch.source.walk import HeaderError, Opener, Rows, Step
 from egresswatch.source.words import READS, count, percent, shown, size
@@ -47,19 +47,27 @@ class FileReader:
         batch: int,
         digest: bool = False,
         follow: threading.Event | None = None,
+        stopped: threading.Event | None = None,
         arena: int = ARENA,
+        keep: int = 1,
     ):
+        """``keep``: chunks that are valid at a time, the latest among them; with more than one, a packed
+        input is unpacked by a thread of its own."""
         self.facts = facts
         self._what = what
         self._table = table
         self._error = error
         self._digest = digest
         self._follow = follow
+        self._stopped = stopped
         self._arena_bytes = arena
+        self._keep = keep
         self._batch = batch
         self._name = shown(what.path)
         self._tap: Tap | None = None
         self._packing = ""
+        self._rows: list[Rows] = []
+        self._turn = 0
         self.ended = False
         """Nothing more will come."""
 
@@ -69,13 +77,15 @@ class FileReader:
         return self._tap.count if self._tap is not None else 0
 
     def chunk(self, limit: int, max_bytes: int) -> FrameBatch | None:
-        """The next frames, None at the end; valid until the next call."""
+        """The next frames, None at the end; valid until ``keep`` more were given."""
         if self._tap is None and not self.ended:
             self.ended = not self._open()
         while not self.ended:
-            step = self._walker.walk(self._arena, self._rows, min(limit, self._batch), max_bytes)
+            rows = self._rows[self._turn]
+            step = self._walker.walk(self._arena, rows, min(limit, self._batch), max_bytes)
             if step.rows:
-                return self._frames(step.rows)
+                self._turn = (self._turn + 1) % self._keep
+                return self._frames(rows, step.rows)
             if step.damage or (step.more and not self._arena.more()):
                 self._end(step)
         return None
@@ -84,13 +94,14 @@ class FileReader:
         """Let go of the file; the facts stay."""
         self.ended = True
         if self._tap is not None:
+            self._arena.stream.close()
             self._tap.close()
 
-    def _frames(self, n: int) -> FrameBatch:
+    def _frames(self, rows: Rows, n: int) -> FrameBatch:
         first = self.facts.frames
         self.facts.frames += n
-        off, cap, wire, ts, link, iface = (column[:n] for column in self._rows)
-        return FrameBatch(self._arena.data, off, cap, wire, ts, link, iface, first)
+        off, cap, wire, ts, link, iface = (column[:n] for column in rows)
+        return FrameBatch(self._arena.give(), off, cap, wire, ts, link, iface, first)
 
     def _open(self) -> bool:
         try:
@@ -99,7 +110,7 @@ class FileReader:
             self._error(unreadable(self._what.path, error))
             return False
         path = "" if self._what.stream else self._what.path
-        self._tap = Tap(stream, digest=self._digest, follow=self._follow, path=path)
+        self._tap = Tap(stream, digest=self._digest, follow=self._follow, path=path, stopped=self._stopped)
         if path and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         try:
@@ -111,20 +122,25 @@ class FileReader:
         return True
 
     def _begin(self, tap: Tap) -> None:
-        self._arena = Arena(Plain(tap), self._arena_bytes)
+        self._arena = Arena(Plain(tap), self._arena_bytes, self._keep)
         head = self._arena.peek(_MAGIC_BYTES)
         self._packing = packed_kind(head)
         if self._packing:
             tap.push_back(self._arena.peek(self._arena.left))
             tap.follow_no_more()
-            self._arena = Arena(Unpacked(tap, self._packing), self._arena_bytes)
+            unpacked = Unpacked if self._keep == 1 else UnpackedAhead
+            self._arena = Arena(unpacked(tap, self._packing), self._arena_bytes, self._keep)
             head = self._arena.peek(_MAGIC_BYTES)
         walker = opener(head)
         if walker is None:
             raise HeaderError(self._unknown(head))
-        self._rows = Rows.make(self._batch)
+        rows = Rows.make(self._batch * self._keep)  # a walker sets what is the same in all its rows
+        self._rows = [
+            Rows(*(column[begin : begin + self._batch] for column in rows))
+            for begin in range(0, self._batch * self._keep, self._batch)
+        ]
         try:
-            self._walker = walker(self._arena, self._table, self._rows)
+            self._walker = walker(self._arena, self._table, rows)
         except HeaderError as error:
             failed = self._arena.stream.failed
             raise HeaderError(f"{error} ({failed})" if failed else str(error)) from None
@@ -164,6 +180,7 @@ class FileReader:
     def _close_facts(self) -> None:
         if self._tap is None:
             return
+        self._arena.stream.close()
         self.facts.sha256 = self._tap.sha256()
         self.facts.size = max(self.facts.size, self._tap.count)
         self._tap.close()

@@ -36,31 +36,35 @@ def open_replay(
     follow: bool = False,
     digest: bool = False,
     stdin: BinaryIO | None = None,
+    keep: int = 1,
 ) -> Replay:
     """Capture files, folders of them, or ``-`` for standard input, as a Source.
 
     ``follow``: the one file given is still being written; frames come as they appear, until
-    ``stop()`` is called or the file is replaced. ``digest``: compute each input's sha256.
+    ``stop()`` is called or the file is replaced. ``digest``: compute each input's sha256. ``keep``: batches
+    valid at a time, the latest among them; with more than one, packed inputs are unpacked by threads.
     """
     if not paths:
         raise UsageError("no capture was given")
     if "-" in paths and len(paths) > 1:
         raise UsageError("- (standard input) is read alone: give either it or paths")
-    return Replay(paths, batch=batch, follow=follow, digest=digest, stdin=stdin)
+    return Replay(paths, batch=batch, follow=follow, digest=digest, stdin=stdin, keep=keep)
 
 
 class Replay:
     """A Source over capture files."""
 
     def __init__(
-        self, paths: Sequence[str], *, batch: int, follow: bool, digest: bool, stdin: BinaryIO | None
-    ):
+        self, paths: Sequence[str], *, batch: int, follow: bool, digest: bool, stdin: BinaryIO | None,
+        keep: int,
+    ):  # fmt: skip
         self.facts = SourceFacts()
         self._table = InterfaceTable(self.facts.interfaces)
         self._stopped = threading.Event()
         self._follow = follow
         self._digest = digest
         self._batch = batch
+        self._keep = keep
         self._done = 0
         self._active: list[FileReader] = []
         if list(paths) == ["-"]:
@@ -82,7 +86,7 @@ class Replay:
         return self._done + sum(reader.position for reader in self._active)
 
     def batches(self) -> Iterator[FrameBatch]:
-        """All frames, each batch valid until the next is asked for. Can be called once."""
+        """All frames, each batch valid until ``keep`` more are given. Can be called once."""
         first = 0
         for piece in merge(self._entries(), self._batch, BATCH_BYTES):
             yield dataclasses.replace(piece, first=first)
@@ -114,7 +118,8 @@ class Replay:
         self._retire()
         reader = FileReader(
             what, facts, self._table, self.facts.errors.append, batch=self._batch, digest=self._digest,
-            follow=self._stopped if self._follow else None, arena=max(ARENA // (active + 1), ARENA_LEAST),
+            follow=self._stopped if self._follow else None, stopped=self._stopped,
+            arena=max(ARENA // (active + 1), ARENA_LEAST), keep=self._keep,
         )  # fmt: skip
         self._active.append(reader)
         return reader

@@ -14,27 +14,39 @@ import os
 import select
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from egresswatch.source.ahead import Ahead
 from egresswatch.source.unpack import PackedError, Unpacker
 
 POLL_SECONDS = 0.2
 _INPUT = 1 << 18
+_BLOCK, _BLOCKS = 1 << 19, 4
 
 
 class Tap(io.RawIOBase):
     """The raw input: counts what it gives, hashes it when asked, waits for a growing file."""
 
     def __init__(
-        self, stream: BinaryIO, *, digest: bool, follow: threading.Event | None = None, path: str = ""
+        self,
+        stream: BinaryIO,
+        *,
+        digest: bool,
+        follow: threading.Event | None = None,
+        path: str = "",
+        stopped: threading.Event | None = None,
     ):
+        """``follow``: wait for what a growing file gets, until this is set. ``stopped``: a pipe that gives
+        nothing is waited for until this is set."""
         super().__init__()
         self.count = 0
         self.failed = ""
         self._stream = cast("io.RawIOBase", getattr(stream, "raw", stream))
         self._hash = hashlib.sha256() if digest else None
         self._follow = follow
+        self._stopped = stopped
         self._path = path
         self._pushed = b""
         try:
@@ -96,6 +108,10 @@ class Tap(io.RawIOBase):
         super().close()
 
     def _read(self, view: memoryview) -> int:
+        if self._waits and self._stopped is not None:
+            while not select.select([self._fd], [], [], POLL_SECONDS)[0]:
+                if self._stopped.is_set():
+                    return 0
         try:
             return self._stream.readinto(view) or 0
         except OSError as error:
@@ -129,6 +145,9 @@ class Stream(Protocol):
     def fill(self, view: memoryview) -> int:
         """Put bytes at the front of the view; how many, 0 at the end."""
 
+    def close(self) -> None:
+        """Touch the input no more."""
+
 
 class Plain:
     """The bytes of a tap as they are."""
@@ -148,6 +167,9 @@ class Plain:
                 break
             got += step
         return got
+
+    def close(self) -> None:
+        """Nothing runs beside the caller."""
 
 
 class Unpacked:
@@ -174,3 +196,45 @@ class Unpacked:
                 break
             got += step
         return got
+
+    def close(self) -> None:
+        """Nothing runs beside the caller."""
+
+
+class UnpackedAhead:
+    """The bytes inside a packed tap, unpacked by a thread some blocks before they are asked for."""
+
+    def __init__(self, tap: Tap, kind: str):
+        self._unpacked = Unpacked(tap, kind)
+        self._left = memoryview(b"")
+        self._blocks = Ahead(self._unpack(), _BLOCKS, "unpack")
+
+    @property
+    def failed(self) -> str:
+        """Told once all that came before has been given."""
+        return self._unpacked.failed
+
+    def fill(self, view: memoryview) -> int:
+        got = 0
+        while got < len(view):
+            if not self._left:
+                block = next(self._blocks, None)
+                if block is None:
+                    break
+                self._left = block
+            step = min(len(self._left), len(view) - got)
+            view[got : got + step] = self._left[:step]
+            self._left = self._left[step:]
+            got += step
+        return got
+
+    def close(self) -> None:
+        self._blocks.close()
+
+    def _unpack(self) -> Iterator[memoryview]:
+        while True:
+            block = memoryview(bytearray(_BLOCK))
+            got = self._unpacked.fill(block)
+            if not got:
+                return
+            yield block[:got]

@@ -89,7 +89,7 @@ def test_frames_of_many_seconds_are_sorted_at_the_cost_of_one_look_each():
     n = 20_000
     front = Front(load(None, ["flow.table_size=4096"]), BUILTIN, networks(load_site(None)), between=False)
     found = [Aside(k, k, T0 + k * NS, ASIDE_ARP, b"", "", "", 1, None) for k in range(0, n, 2)]
-    spans = front._spans(0, np.arange(n, dtype=np.int64))
+    spans = front._spans(0, np.arange(n, dtype=np.int64) * NS)
     begun = time.process_time()
     front._keep_asides(spans, found)
     assert time.process_time() - begun < 2
