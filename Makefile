@@ -5,7 +5,7 @@ FUZZ ?= 600
 STAGE ?= all
 WORKLOAD ?= all
 PACKETS ?= 2000000
-ROUNDS ?= 5
+ROUNDS ?= 3
 .PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit fuzz golden docs bench wheel clean
 BIN := .venv/bin
 OUT ?= demo-out
@@ -64,7 +64,7 @@ docs: setup-dev  ## write the generated pages anew (docs/configuration.md, docs/
 	$(BIN)/python scripts/facts.py
 	$(BIN)/python scripts/write_docs.py
 
-bench: setup-dev ## speed: STAGE=flow|index|decode|sniff|rows|write|replay|all WORKLOAD=mixed|camera|... PACKETS=N
+bench: setup-dev ## speed, half an hour; a part: STAGE=flow|replay|stages|start|workers|growth|instructions|page WORKLOAD=mixed|camera|camera_s|flood PACKETS=N
 	@$(BIN)/python -m bench --stage $(STAGE) --workload $(WORKLOAD) --packets $(PACKETS) --rounds $(ROUNDS)
 
 wheel: setup-dev ## dist/egresswatch-*.whl

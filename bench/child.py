@@ -6,8 +6,8 @@
 ``index`` reads the records of the file. ``flow`` is flow accounting: records found, decoded, put through the
 table, flow records kept; duplicates and payloads are not looked at. ``replay`` is the whole replay as the
 command makes it. With ``--first LITTLE`` that capture is worked on before, twice: once to load all that is
-loaded late, once to know what a start costs. What the capture took beyond that is told as ``spent``, with
-``--clock`` also by stage (the wrapping costs a little by itself).
+loaded late, once to know what a start costs. What the capture took beyond that is told as ``spent``. With
+``--clock`` the seconds are told by stage too, and about how many of them are the clock's own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.clock import Clock
+from bench.clock import Clock, ClockError
 
 FLOW = ("decode.dedup=false", "sniff.enabled=false")
 """Settings of the stage ``flow``: nothing beyond what the limit does."""
@@ -90,7 +90,10 @@ def main() -> None:
     settings = load(None, [*(FLOW if asked.stage == "flow" else ()), *asked.overrides])
     clock = Clock()
     if asked.clock:
-        clock.install()
+        try:
+            clock.install()
+        except ClockError as error:
+            raise SystemExit(f"bench: {error}") from None
 
     def work(path: str) -> tuple[dict[str, Any], dict[str, float]]:
         """The answer, and CPU seconds by stage and in all."""
@@ -102,15 +105,14 @@ def main() -> None:
             answer = (flow if asked.stage == "flow" else index)(path, settings)
         return answer, {**clock.seconds, ALL: time.process_time() - began}
 
-    if asked.first is None:
-        answer, _ = work(asked.capture)
-        spent: dict[str, float] = {}
-    else:
+    before: dict[str, float] = {}
+    if asked.first is not None:
         work(asked.first)
         _, before = work(asked.first)
-        answer, after = work(asked.capture)
-        spent = {stage: max(0.0, seconds - before.get(stage, 0.0)) for stage, seconds in after.items()}
-    print(json.dumps({**answer, "spent": spent, "missing": clock.missing}))
+    clock.calls.clear()
+    answer, after = work(asked.capture)
+    spent = {stage: max(0.0, seconds - before.get(stage, 0.0)) for stage, seconds in after.items()}
+    print(json.dumps({**answer, "spent": spent, "calls": clock.calls, "clock": clock.own_cost()}))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.limit import build
@@ -35,32 +36,41 @@ def per_packet(pairs: Mapping[str, tuple[Workload, Workload]]) -> dict[str, dict
     binary = str(build(("-O3", f"-march={_LEVEL}"), "limit-portable"))
     child = [sys.executable, "-m", "bench.child", "flow"]
     commands = {LIMIT: [binary, "flow"], FLOW: child}
+    paths = [load.path for pair in pairs.values() for load in pair]
     with tempfile.TemporaryDirectory() as folder:
+        _run([*child, str(paths[0])], folder)  # kernels are compiled before anything is counted
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            counts = {
+                (program, path): pool.submit(_count, [*command, str(path)], folder)
+                for program, command in commands.items()
+                for path in paths
+            }
         return {
             name: {
-                program: (
-                    _count([*command, str(large.path)], folder) - _count([*command, str(small.path)], folder)
-                )
+                program: (counts[program, large.path].result() - counts[program, small.path].result())
                 / (large.packets - small.packets)
-                for program, command in commands.items()
+                for program in commands
             }
             for name, (small, large) in pairs.items()
         }
 
 
 def _count(command: Sequence[str], folder: str) -> int:
-    """Instructions of the whole process, its kernels compiled before."""
+    """Instructions of the whole process."""
+    said = _run([*_COUNT, *command], folder)
+    found = re.search(r"I\s+refs:\s+([\d,]+)", said)
+    if found is None:
+        raise ValueError(f"valgrind gave no count: {said[-300:]}")
+    return int(found[1].replace(",", ""))
+
+
+def _run(command: Sequence[str], folder: str) -> str:
+    """What it said on standard error."""
     kernels = Path(CACHE) / "kernels"
     kernels.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONHASHSEED": "0",
         "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(kernels),
     }  # fmt: skip
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
-    done = subprocess.run(
-        [*_COUNT, *command], cwd=folder, env=environment, check=True, capture_output=True, text=True
-    )
-    found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
-    if found is None:
-        raise ValueError(f"valgrind gave no count: {done.stderr[-300:]}")
-    return int(found[1].replace(",", ""))
+    done = subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True)
+    return done.stderr

@@ -3,7 +3,7 @@
 
 Every program runs pinned to one processor, with its input in the page cache. Several programs run in turn,
 round after round, so that all of them see the same minutes of the machine; medians of the rounds are told.
-Start-up is measured on the first hundred packets and taken out: of a program by a run of its own, of one of
+Start-up is measured on the first hundred packets and taken out: of a program by runs of its own, of one of
 our stages within its process (bench.child), as a start of Python varies by more than a quick stage takes.
 Memory that a program will want is touched before it runs: the host of a virtual machine gives it late, which
 would be told as the program's time.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -28,8 +29,14 @@ from bench.workloads import ROOT, Workload, first_of
 
 POLL = 0.01
 """Seconds between two looks at a program's memory."""
+_PEAK = "VmHWM"
 _ANONYMOUS = ("RssAnon", "RssShmem")
+_INNER = ("spent", "calls", "clock")
+"""Of an answer: what the measuring itself is about."""
 _SPARE = 64 << 20
+_STARTS = 2
+"""Runs on the first hundred packets beside each run on all of them."""
+_CHECKOUT = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
 
 
 class MeasureError(Exception):
@@ -43,6 +50,10 @@ class Program:
     name: str
     command: Callable[[Path, Path], Sequence[str]]
     environment: Mapping[str, str] = field(default_factory=dict)
+    counted: str = ""
+    """Pattern of the number of packets that it says it counted, where it says so."""
+    times: int = 1
+    """Runs in a round: a quick program's figure varies more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,9 @@ class Run:
     cpu: float
     wall: float
     rss: int
-    """Most memory of its own (not pages of mapped files) that was seen, bytes."""
+    """Most memory that the kernel counted for it, bytes: with libraries and mapped files."""
+    own: int
+    """Most memory that was seen and is no file's, bytes."""
     out: str
 
     def answer(self) -> dict[str, Any]:
@@ -69,13 +82,16 @@ class Figure:
     packets: int
     cpu: float
     """Median CPU seconds without start-up."""
-    start: float
-    rss: int
     spread: float
-    """Half the distance of the quartiles over the median."""
+    """Half the distance of the quartiles of them."""
+    start: float
+    """Median CPU seconds of the start-up that was taken out."""
+    start_spread: float
+    rss: int
+    own: int
     answer: Mapping[str, Any] = field(default_factory=dict)
-    said: str = ""
-    """All that its last run printed."""
+    lost: int | None = None
+    """Packets that it says it did not count."""
 
     @property
     def rate(self) -> float:
@@ -83,25 +99,41 @@ class Figure:
         return self.packets / max(self.cpu, 1e-9)
 
 
-def egresswatch(stage: str, *options: str) -> Program:
-    """One of our stages (bench.child)."""
+def egresswatch(stage: str, *options: str, name: str = "") -> Program:
+    """One of our stages, in a process that knows what its start costs (bench.child)."""
 
     def command(capture: Path, out: Path) -> list[str]:
         call = [sys.executable, "-m", "bench.child", stage, str(capture), str(out / "result"), *options]
-        first = first_of(capture)
-        return call if first == capture else [*call, "--first", str(first)]
+        return [*call, "--first", str(first_of(capture))]
 
-    return Program(f"egresswatch {stage}", command, {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"})
+    return Program(name or f"egresswatch {stage}", command, _CHECKOUT)
 
 
-def replay_command(*options: str) -> Program:
-    """The command that people run."""
+def clocked(stage: str, *options: str) -> Program:
+    """One of our stages with the time of its parts, start-up included as in the command that people run."""
 
     def command(capture: Path, out: Path) -> list[str]:
-        call = [sys.executable, "-m", "egresswatch", "replay", str(capture), "--out", str(out / "result")]
-        return [*call, "--force", *options]
+        call = [sys.executable, "-m", "bench.child", stage, str(capture), str(out / "result"), "--clock"]
+        return [*call, *options]
+
+    return Program(f"egresswatch {stage}, clocked", command, _CHECKOUT)
+
+
+def replay_command(*options: str, more: Sequence[Path] = ()) -> Program:
+    """The command that people run, on a capture and ``more`` of them."""
+
+    def command(capture: Path, out: Path) -> list[str]:
+        captures = [str(path) for path in (capture, *more)]
+        return [*installed("replay"), *captures, "--out", str(out / "result"), "--force", *options]
 
     return Program("egresswatch replay", command, {"PYTHONPATH": str(ROOT / "src")})
+
+
+def installed(*arguments: str) -> list[str]:
+    """The installed command, or the module where there is none."""
+    command = Path(sys.executable).with_name("egresswatch")
+    call = [str(command)] if command.exists() else [sys.executable, "-m", "egresswatch"]
+    return [*call, *arguments]
 
 
 def run(program: Program, capture: Path, *, pin: bool = True) -> Run:
@@ -119,9 +151,9 @@ def run(program: Program, capture: Path, *, pin: bool = True) -> Run:
             )
         finally:
             os.sched_setaffinity(0, processors)
-        most, status, used = 0, 0, None
+        rss, own, status, used = 0, 0, 0, None
         while used is None:
-            most = max(most, _memory(child.pid))
+            rss, own = map(max, (rss, own), _memory(child.pid))
             done, status, usage = os.wait4(child.pid, os.WNOHANG)
             if done:
                 used = usage
@@ -133,7 +165,7 @@ def run(program: Program, capture: Path, *, pin: bool = True) -> Run:
         text = said.read().decode(errors="replace")
     if child.returncode:
         raise MeasureError(f"{program.name} ended with {child.returncode}: {text.strip()[-600:]}")
-    return Run(used.ru_utime + used.ru_stime, wall, most, text)
+    return Run(used.ru_utime + used.ru_stime, wall, rss, own, text)
 
 
 def settle(path: Path) -> None:
@@ -157,13 +189,17 @@ def alternate(programs: Sequence[Program], load: Workload, rounds: int) -> dict[
     wanted = dict.fromkeys(full, 0)
     for number in range(rounds + 1):
         for program in programs:
-            touch(wanted[program.name])
-            runs = run(program, load.path), run(program, load.little)
-            wanted[program.name] = max(wanted[program.name], runs[0].rss + _SPARE)
-            if number:
-                full[program.name].append(runs[0])
-                start[program.name].append(runs[1])
-    return {name: _figure(name, load, full[name], start[name]) for name in full}
+            for _ in range(program.times if number else 1):
+                touch(wanted[program.name])
+                done = run(program, load.path)
+                tells = "spent" in done.answer()
+                begun = [run(program, load.little) for _ in range(0 if tells else _STARTS)]
+                wanted[program.name] = max(wanted[program.name], done.own + _SPARE)
+                if number:
+                    full[program.name].append(done)
+                    start[program.name] += begun
+    return {program.name: _figure(program, load, full[program.name], start[program.name])
+            for program in programs}  # fmt: skip
 
 
 def touch(size: int) -> None:
@@ -176,30 +212,43 @@ def touch(size: int) -> None:
         memory.close()
 
 
-def _figure(name: str, load: Workload, full: Sequence[Run], start: Sequence[Run]) -> Figure:
-    begin = statistics.median(one.cpu for one in start)
-    times = sorted(_spent(one, begin) for one in full)
-    middle = statistics.median(times)
-    quarter = len(times) // 4
-    spread = (times[-1 - quarter] - times[quarter]) / 2 / max(middle, 1e-9)
-    most, last = max(one.rss for one in full), full[-1]
-    return Figure(name, load.packets, middle, begin, most, spread, last.answer(), last.out)
+def _figure(program: Program, load: Workload, full: Sequence[Run], starts: Sequence[Run]) -> Figure:
+    last = full[-1].answer()
+    if "spent" in last:
+        spent = [one.answer()["spent"]["all"] for one in full]
+        begin, wander = middle([one.cpu - own for one, own in zip(full, spent, strict=True)])
+    else:
+        begin, wander = middle([one.cpu for one in starts])
+        spent = [one.cpu - begin for one in full]
+    cpu, spread = middle(spent)
+    said = [int(number) for number in re.findall(program.counted, full[-1].out)] if program.counted else []
+    return Figure(
+        program.name, load.packets, cpu, spread, begin, wander,
+        max(one.rss for one in full), max(one.own for one in full),
+        {key: value for key, value in last.items() if key not in _INNER},
+        load.packets - sum(said) if said else None,
+    )  # fmt: skip
 
 
-def _spent(one: Run, start: float) -> float:
-    """What a run took beyond its start: our stages tell it themselves, of others a start is taken off."""
-    spent: Mapping[str, float] = one.answer().get("spent", {})
-    return spent.get("all", one.cpu - start)
+def middle(values: Sequence[float]) -> tuple[float, float]:
+    """The median, and half the distance of the quartiles."""
+    order, quarter = sorted(values), len(values) // 4
+    return statistics.median(order), (order[-1 - quarter] - order[quarter]) / 2
 
 
-def _memory(pid: int) -> int:
-    """Memory of a process that is not a mapped file."""
+def _memory(pid: int) -> tuple[int, int]:
+    """High-water mark of a process, and what it has now that is no file's.
+
+    The mark is that of the program alone: what wait4 tells as ru_maxrss begins with the memory of whoever
+    started it.
+    """
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
-        return 0
+        return 0, 0
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    return sum(int(fields[name].split()[0]) << 10 for name in _ANONYMOUS if name in fields)
+    size = {name: int(fields[name].split()[0]) << 10 for name in (_PEAK, *_ANONYMOUS) if name in fields}
+    return size.get(_PEAK, 0), sum(size.get(name, 0) for name in _ANONYMOUS)
 
 
 def _scratch() -> Path:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import Program
+from bench.workloads import ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,22 @@ class Peer:
     """Pattern of that number in its output; empty: it does not say."""
     slow: bool = False
     """Measured on a tenth of the packets, once."""
+    executable: str = ""
+    """Where it is, when that is not its name."""
 
     @property
     def program(self) -> Program:
-        return Program(self.name, self.command)
+        return Program(self.name, self.command, counted=self.counted)
+
+
+_PYTHON = str(ROOT / "build" / "peers" / "bin" / "python")
+"""Of an environment for peers that come from PyPI."""
+_NFSTREAM = """
+import sys
+from nfstream import NFStreamer
+if __name__ == "__main__":
+    NFStreamer(source=sys.argv[1], n_dissections=0, accounting_mode=1, n_meters=1).to_csv(path=sys.argv[2])
+"""
 
 
 def _in(out: Path, name: str) -> str:
@@ -74,12 +87,22 @@ PEERS = (
         lambda capture, _: ["tshark", "-r", str(capture), "-n", "-q", "-z", "conv,tcp", "-z", "conv,udp"],
         "conversations, every protocol dissected", ("tshark", "--version"), slow=True,
     ),
+    Peer(
+        "nfstream", lambda capture, out: [_PYTHON, "-c", _NFSTREAM, str(capture), str(out / "flows.csv")],
+        "two-way flows, protocols not recognised",
+        (_PYTHON, "-c", "import nfstream; print(nfstream.__version__)"), slow=True, executable=_PYTHON,
+    ),
 )  # fmt: skip
+
+
+def available(peer: Peer) -> bool:
+    """It is on this machine."""
+    return shutil.which(peer.executable or peer.name) is not None
 
 
 def installed(*, slow: bool) -> list[Peer]:
     """The peers of this machine."""
-    return [peer for peer in PEERS if peer.slow == slow and shutil.which(peer.name)]
+    return [peer for peer in PEERS if peer.slow == slow and available(peer)]
 
 
 def version(peer: Peer) -> str:
@@ -87,9 +110,3 @@ def version(peer: Peer) -> str:
     done = subprocess.run(peer.version, capture_output=True, text=True, check=False)
     found = re.search(r"(\d+\.\d+(?:\.\d+)*)", done.stdout + done.stderr)
     return found[1] if found else "of unknown version"
-
-
-def counted(peer: Peer, said: str) -> int | None:
-    """Packets that it says it counted, where it says so."""
-    found = [int(number) for number in re.findall(peer.counted, said)] if peer.counted else []
-    return sum(found) if found else None

@@ -4,29 +4,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from typing import TypeVar
 
 from bench import goals, instructions, peers
 from bench.clock import STAGES
-from bench.goals import Line
-from bench.machine import described
+from bench.goals import FLOW, REPLAY
+from bench.limit import WAYS
 from bench.measure import Figure
-from bench.suite import EXTRA, SLOW_PART, Results, mapped, quickest
+from bench.results import Results
+from bench.suite import DEDUP, SLOW_PART, mapped
 from bench.workloads import NAMES
 
-MAPPED, READ = "limit flow, mapped", "limit flow, read"
-FLOW, REPLAY = "egresswatch flow", "egresswatch replay"
-_FLOW_ROWS = (
-    *(f"limit {depth}, {way}" for depth in ("walk", "parse", "flow") for way in ("mapped", "read")),
-    "egresswatch index", FLOW, EXTRA,
-)  # fmt: skip
-_GOAL = {FLOW: dict.fromkeys(NAMES, goals.FLOW), REPLAY: goals.REPLAY}
+Of = TypeVar("Of")
+NOT_MEASURED = "Not measured."
+_DEPTHS = ("walk", "parse", "flow")
+_LIMIT_ROWS = tuple(f"limit {depth}, {way}" for depth in _DEPTHS for way in WAYS)
+_FLOW_ROWS = (*_LIMIT_ROWS, "egresswatch index", FLOW, DEDUP)
+_AGREE = 0.1
+"""Part by which the sum of the stages may differ from the whole replay without a word."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; the first column is text, the others are numbers."""
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+    made = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([*lines, *made]) if made else NOT_MEASURED
 
 
 def rate(figure: Figure) -> str:
@@ -35,158 +37,146 @@ def rate(figure: Figure) -> str:
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def ratio(figures: Mapping[str, Figure], program: str, to: str = "", depth: str = "flow") -> float:
-    """Rate of a program over the rate of another on the same workload, or over the mapped limit."""
-    other = figures[to] if to else mapped(figures, depth)
-    return figures[program].rate / other.rate
+def ratio(figures: Mapping[str, Figure], program: str) -> float:
+    """Rate of a program over the mapped limit's on the same workload."""
+    return figures[program].rate / mapped(figures).rate
 
 
 def machine(results: Results) -> str:
     """What it was measured on, and how."""
+    rounds = sorted(set(results.rounds.values())) or [0]
     return (
-        f"{described()} {results.packets:,} packets a workload, medians of {results.rounds} rounds "
-        "after a first one that warms."
+        f"{results.machine} {results.packets:,} packets a workload, medians of "
+        f"{' or '.join(map(str, rounds))} rounds after a first one that warms."
         + (f" Could not be measured: {', '.join(results.failed)}." if results.failed else "")
     )
 
 
-def reached(results: Results) -> str:
+def goal_table(results: Results) -> str:
     """Every goal, and whether it is reached."""
-    lines = [*_goal_lines(results)]
     return table(
         ("goal", "wanted", "measured", "reached", "over the quicker C"),
-        [(one.what, one.goal, one.got, "yes" if one.reached else "**no**", one.beside) for one in lines],
+        [
+            (line.what, line.goal, line.got, "yes" if line.reached else "**no**", line.beside)
+            for line in goals.lines(results)
+        ],
     )
 
 
-def _goal_lines(results: Results) -> Iterable[Line]:
-    for program, what in ((FLOW, "flow accounting over the limit"), (REPLAY, "whole replay over the limit")):
-        for name, figures in results.figures.items():
-            form = "{:.2f}" if program == FLOW else "{:.3f}"
-            line = goals.at_least(f"{what}, {name}", _GOAL[program][name], ratio(figures, program), form)
-            yield replace(line, beside=form.format(figures[program].rate / quickest(figures).rate))
-    for name, figures in results.figures.items():
-        if "nfpcapd" in figures:
-            yield goals.at_least(f"whole replay over nfpcapd, {name}", 1.0, ratio(figures, REPLAY, "nfpcapd"))
-    for name, figures in results.figures.items():
-        extra = figures[EXTRA].cpu / figures[FLOW].cpu
-        yield goals.at_most(
-            f"CPU of flow accounting with duplicates recognised over without, {name}", goals.EXTRA, extra
-        )
-    if "flood" in results.figures:
-        flood = results.figures["flood"]
-        records = max(1.0, float(flood[FLOW].answer.get("records", 1)))
-        out = results.stages["flood"]
-        millions = (out.get("rows", 0.0) + out.get("write", 0.0)) * 1e6 / records
-        yield goals.at_least(
-            "whole replay of the flood, M packets/s", goals.FLOOD / 1e6, flood[REPLAY].rate / 1e6
-        )
-        yield goals.at_most("a million flow records judged and written, s", goals.WRITE, millions)
-        for program in (FLOW, REPLAY):
-            what = f"memory on the flood, {program.split()[1]}, MB for a million live flows"
-            yield goals.at_most(what, goals.MEMORY / 1e6, flood[program].rss / 1e6 * 1e6 / records, "{:.0f}")
-    if REPLAY in results.starts:
-        yield goals.at_most("warm start of a replay, s", goals.START, results.starts[REPLAY])
-    for name, walls in results.walls.items():
-        yield goals.at_least(
-            f"whole replay, two workers over one, {name}", goals.WORKERS, walls[1] / walls[2]
-        )
-
-
-def headline(results: Results, programs: Sequence[str], *, tell_lost: bool = False) -> str:
-    """Rates of some programs on all workloads, each with its ratio to the limit."""
-    rows = []
-    for program in programs:
-        cells = [_cell(results.figures[name], program) for name in results.figures]
-        rows.append((program, *cells))
-    if tell_lost:
-        for peer in peers.installed(slow=True):
-            cells = [
-                f"{rate(of[peer.name])} ({of[peer.name].rate / mapped(results.figures[name]).rate:.4f})"
-                if peer.name in of
-                else "–"
-                for name, of in results.slow.items()
-            ]
-            rows.append((f"{peer.name}, on {results.packets // SLOW_PART:,} packets", *cells))
-    return table(("M packets per CPU second (over the limit)", *results.figures), rows)
+def _rates(measured: Mapping[str, Mapping[str, Figure]], programs: Sequence[str]) -> list[tuple[str, ...]]:
+    """Rates of some programs on the workloads, each with its ratio to the limit."""
+    return [(program, *(_cell(of, program) for of in _ordered(measured).values())) for program in programs]
 
 
 def _cell(figures: Mapping[str, Figure], program: str) -> str:
     if program not in figures:
         return "–"
     figure = figures[program]
-    peer = next((one for one in peers.PEERS if one.name == program), None)
-    counted = peers.counted(peer, figure.said) if peer else None
-    mark = f", lost {figure.packets - counted:,}" if counted is not None and counted != figure.packets else ""
-    return f"{rate(figure)} ({ratio(figures, program):.3f}) ±{figure.spread:.0%}{mark}"
+    lost = f", lost {figure.lost:,}" if figure.lost else ""
+    return f"{rate(figure)} ({ratio(figures, program):.3f}) ±{figure.spread / figure.cpu:.0%}{lost}"
 
 
 def flow_table(results: Results) -> str:
-    """Flow accounting and its parts beside the limit at the same depth."""
-    return headline(results, _FLOW_ROWS)
+    """Flow accounting and its parts beside the limit in all depths."""
+    return table(_rate_head(results.flow), _rates(results.flow, _FLOW_ROWS))
 
 
 def replay_table(results: Results) -> str:
     """The whole replay beside peers, and what these give."""
-    light = peers.installed(slow=False)
-    text = headline(results, (MAPPED, READ, REPLAY, *(peer.name for peer in light)), tell_lost=True)
-    every = [*light, *peers.installed(slow=True)]
-    about = "; ".join(f"{peer.name} {peers.version(peer)} ({peer.gives})" for peer in every)
-    absent = ", ".join(peer.name for peer in peers.PEERS if peer not in every)
-    return f"{text}\n\nPeers: {about}." + (f" Not installed, so not measured: {absent}." if absent else "")
-
-
-def stage_table(stages: Mapping[str, Mapping[str, float]], packets: Mapping[str, int]) -> str:
-    """CPU nanoseconds per packet and stage."""
-    rows = []
-    for stage, meaning in STAGES.items():
-        if any(stage in of for of in stages.values()):
-            per = [f"{of.get(stage, 0.0) / packets[name] * 1e9:.1f}" for name, of in stages.items()]
-            rows.append((f"{stage}: {meaning}", *per))
-    rows.append(
-        ("**sum**", *(f"{sum(of.values()) / packets[name] * 1e9:.1f}" for name, of in stages.items()))
+    measured = {program for of in results.replay.values() for program in of}
+    quick = [peer.name for peer in peers.PEERS if peer.name in measured]
+    limits = [f"limit flow, {way}" for way in WAYS]
+    rows = _rates(results.replay, (*limits, REPLAY, *quick)) if measured else []
+    for peer in peers.PEERS:
+        if peer.slow and peer.name in results.peers:
+            cells = [
+                f"{rate(of[peer.name])} ({of[peer.name].rate / mapped(results.replay[name]).rate:.4f})"
+                if peer.name in (of := results.slow.get(name, {}))
+                else "–"
+                for name in _ordered(results.replay)
+            ]
+            rows.append((f"{peer.name}, on {results.packets // SLOW_PART:,} packets", *cells))
+    there = [peer for peer in peers.PEERS if peer.name in results.peers]
+    about = "; ".join(f"{peer.name} {results.peers[peer.name]} ({peer.gives})" for peer in there)
+    absent = ", ".join(peer.name for peer in peers.PEERS if peer not in there)
+    return f"{table(_rate_head(results.replay), rows)}\n\nPeers: {about or 'none'}." + (
+        f" Not installed, so not measured: {absent}." if absent else ""
     )
-    return table(("ns of CPU per packet", *stages), rows)
 
 
-def stages_of(results: Results) -> str:
-    """The stages of a whole replay."""
-    text = stage_table(
-        results.stages, {name: results.figures[name][REPLAY].packets for name in results.stages}
-    )
-    if results.missing:
-        text += (
-            "\n\nNot told apart, since the program has no such call any more: "
-            + ", ".join(sorted(results.missing))
-            + "."
+def stage_table(results: Results) -> str:
+    """CPU nanoseconds per packet and stage, and the whole replay beside their sum."""
+    measured = _ordered(results.stages)
+
+    def row(what: str, seconds: Mapping[str, float]) -> tuple[str, ...]:
+        return what, *(
+            f"{seconds[name] / results.packets * 1e9:.1f}" if name in seconds else "–" for name in measured
         )
-    return text
+
+    rows = [
+        row(f"{stage}: {meaning}", {name: of.seconds.get(stage, 0.0) for name, of in measured.items()})
+        for stage, meaning in STAGES.items()
+        if any(stage in of.seconds for of in measured.values())
+    ]
+    total = {name: sum(of.seconds.values()) for name, of in measured.items()}
+    whole = {name: of[REPLAY].cpu for name, of in results.replay.items()}
+    if measured:
+        rows += [row("**sum of the stages**", total), row("whole replay, as above", whole)]
+    notes = [_difference(results, name) for name in measured if name in whole]
+    return "\n\n".join([table(("ns of CPU per packet", *measured), rows), *filter(None, notes)])
+
+
+def _difference(results: Results, name: str) -> str:
+    """Why the sum of the stages is not the whole replay, where it is not."""
+    measured, whole = results.stages[name], results.replay[name][REPLAY]
+    total = sum(measured.seconds.values())
+    if abs(total / whole.cpu - 1) <= _AGREE:
+        return ""
+    return (
+        f"On {name} the stages sum up to {total / whole.cpu:.2f} times the whole replay "
+        f"({total - whole.cpu:+.2f} s). They come from other runs, with the clock's own calls in them "
+        f"(about {measured.clock:.2f} s), and the start-up that is taken off the whole, {whole.start:.2f} s, "
+        f"varies by ±{whole.start_spread:.2f} s."
+    )
 
 
 def memory(results: Results) -> str:
-    """Most memory of its own, MB."""
-    programs = list(dict.fromkeys(name for of in results.figures.values() for name in of))
+    """Most memory, MB: all that the kernel counted, and what is no file's."""
+    measured = {name: {**results.replay.get(name, {}), **results.flow.get(name, {})} for name in NAMES}
+    measured = {name: of for name, of in measured.items() if of}
+    programs = dict.fromkeys(program for of in measured.values() for program in of)
     rows = [
         (
             program,
-            *(f"{of[program].rss / 1e6:.0f}" if program in of else "–" for of in results.figures.values()),
+            *(
+                f"{of[program].rss / 1e6:.0f} ({of[program].own / 1e6:.0f})" if program in of else "–"
+                for of in measured.values()
+            ),
         )
         for program in programs
-        if not program.startswith(("limit walk", "limit parse")) and program != EXTRA
+        if not program.startswith(("limit walk", "limit parse")) and program != DEDUP
     ]
-    return table(("MB of memory", *results.figures), rows)
+    return table(("MB of memory (of it no file's)", *measured), rows)
 
 
 def start_table(results: Results) -> str:
-    """Time from the call to the end of a hundred packets."""
-    return table(("program", "s"), [(name, f"{seconds:.2f}") for name, seconds in results.starts.items()])
+    """Time from the call to the end of a hundred packets, and of compiling the kernels."""
+    rows = [(f"{name}, 100 packets", f"{seconds:.2f}") for name, seconds in results.starts.items()]
+    if results.cold:
+        rows.append(("egresswatch check --warm, no kernel compiled yet", f"{results.cold:.1f}"))
+    return table(("program", "s on the wall"), rows)
 
 
 def worker_table(results: Results) -> str:
     """Wall time with one and two workers."""
     rows = [
-        (name, *(f"{seconds:.2f}" for seconds in walls.values()), f"{walls[1] / walls[2]:.2f}")
-        for name, walls in results.walls.items()
+        (
+            f"{name}, {way}",
+            *(f"{seconds:.2f}" for seconds in walls.values()),
+            f"{walls['1'] / walls['2']:.2f}",
+        )
+        for name, files in _ordered(results.walls).items()
+        for way, walls in files.items()
     ]
     return table(("s on the wall, start-up taken out", "1 worker", "2 workers", "times faster"), rows)
 
@@ -195,9 +185,8 @@ def growth_table(results: Results) -> str:
     """ns per packet as one size grows."""
     rows = []
     for point in results.growth:
-        cells = [_nanoseconds(point.figures.get(program)) for program in (FLOW, REPLAY)]
-        cells.insert(0, _nanoseconds(mapped(point.figures)))
         whole = point.figures[REPLAY]
+        cells = [_nanoseconds(of) for of in (mapped(point.figures), point.figures.get(FLOW), whole)]
         rows.append((point.axis, f"{point.size:,}", *cells, f"{whole.rss / 1e6:.0f}", f"{whole.start:.2f}"))
     return table(
         ("growing", "to", "limit, ns a packet", "flow", "replay", "replay, MB", "replay, start-up s"), rows
@@ -210,18 +199,25 @@ def _nanoseconds(figure: Figure | None) -> str:
 
 def instruction_table(results: Results) -> str:
     """Instructions per packet, by valgrind."""
-    if not results.counts:
-        return "Not counted: valgrind is not installed."
     rows = [
         (name, *(f"{count:.0f}" for count in of.values()), f"{of[instructions.LIMIT] / of[FLOW]:.2f}")
-        for name, of in results.counts.items()
+        for name, of in _ordered(results.counts).items()
     ]
     return table(("instructions per packet", instructions.LIMIT, FLOW, "limit over flow"), rows)
 
 
+def _ordered(measured: Mapping[str, Of]) -> dict[str, Of]:
+    """Workloads in their order, however they were measured."""
+    return {name: measured[name] for name in NAMES if name in measured}
+
+
+def _rate_head(measured: Mapping[str, object]) -> tuple[str, ...]:
+    return ("M packets per CPU second (over the limit)", *_ordered(measured))
+
+
 PARTS: dict[str, Callable[[Results], str]] = {
-    "machine": machine, "goals": reached, "flow": flow_table, "replay": replay_table, "stages": stages_of,
-    "memory": memory, "start": start_table, "workers": worker_table, "growth": growth_table,
-    "instructions": instruction_table,
+    "machine": machine, "goals": goal_table, "flow": flow_table, "replay": replay_table,
+    "stages": stage_table, "memory": memory, "start": start_table, "workers": worker_table,
+    "growth": growth_table, "instructions": instruction_table,
 }  # fmt: skip
 """Generated part of docs/performance.md -> what makes it."""

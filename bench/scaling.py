@@ -5,47 +5,37 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from bench.limit import limits
-from bench.measure import Figure, alternate, egresswatch
+from bench.limit import limit
+from bench.measure import alternate, egresswatch, replay_command
+from bench.results import Figures, Point
 from bench.workloads import CACHE, Workload, workload
 
+RULES = "rules beside the pack's"
 _FILE = 1000
 """Rules in a file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One size on one axis."""
-
-    axis: str
-    size: int
-    figures: dict[str, Figure]
-
-
 def growth(packets: int, rounds: int) -> Iterator[Point]:
-    """All axes, smallest size first. ``packets`` is the largest of them."""
-    steps = [packets // 8, packets // 4, packets // 2, packets]
-    for size in steps:
+    """All axes, smallest size first, on workloads of at most half of ``packets``."""
+    half = packets // 2
+    for size in (half // 8, half // 2, half):
         yield Point("packets", size, _measured(workload("mixed", size), rounds))
-    part = packets // 2
-    for flows in (part // 1000, part // 100, part // 10, part // 2):
-        load = workload("flood", part, f"-{flows}", flows=flows)
+    for flows in (half // 1000, half // 20, half):
+        load = workload("flood", half, f"-{flows}", flows=flows)
         yield Point("flows", flows, _measured(load, rounds))
     for cameras in (packets // 40_000, packets // 4_000, packets // 1_000):
         load = workload("camera_s", packets // 8, f"-{cameras}", cameras=cameras)
         yield Point("cameras", cameras, _measured(load, rounds))
-    load = workload("mixed", packets // 4)
+    load = workload("mixed", half // 8)
     for rules in (0, 1_000, 10_000):
         options = ("--set", f"rules.paths={rule_pack(rules)}") if rules else ()
-        figures = alternate([*limits(), egresswatch("replay", *options)], load, rounds)
-        yield Point("rules beside the pack's", rules, figures)
+        yield Point(RULES, rules, alternate([limit(), replay_command(*options)], load, rounds))
 
 
-def _measured(load: Workload, rounds: int) -> dict[str, Figure]:
-    return alternate([*limits(), egresswatch("flow"), egresswatch("replay")], load, rounds)
+def _measured(load: Workload, rounds: int) -> Figures:
+    return alternate([limit(), egresswatch("flow"), replay_command()], load, rounds)
 
 
 def rule_pack(count: int) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured, in which order. Gives figures; ``report`` makes tables of them."""
+"""The parts that are measured, and how each is put into the results. Tables are made by ``report``."""
 
 from __future__ import annotations
 
@@ -7,120 +7,133 @@ import statistics
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from bench import instructions, peers
+from bench import instructions, peers, walls
 from bench.child import ALL
 from bench.clock import REST, STAGES
-from bench.limit import MAPPED, WAYS, limit, limits
+from bench.limit import MAPPED, WAYS, limits
 from bench.measure import (
     Figure,
     MeasureError,
-    Program,
-    Run,
     alternate,
+    clocked,
     egresswatch,
+    middle,
     replay_command,
     run,
     settle,
     touch,
 )
-from bench.scaling import Point, growth
-from bench.workloads import NAMES, PACKETS, Workload, workload
+from bench.results import Figures, Results, Stages
+from bench.scaling import growth
+from bench.workloads import Workload, workload
 
-STAGE_ROUNDS = 3
-EXTRA = "egresswatch flow, duplicates recognised"
+DEDUP = "egresswatch flow, duplicates recognised"
 SLOW_PART = 10
 """Slow peers get one in so many packets."""
-DEPTH = {"index": "walk", "decode": "parse"}
-"""How deep the limit goes for a stage of ours; else to the flow table."""
+_GROWTH_ROUNDS = 2
 
 Say = Callable[[str], None]
+Part = Callable[[Results, Sequence[str], int, Say], None]
 
 
-@dataclass(slots=True)
-class Results:
-    """Everything that was measured. Keyed by workload."""
-
-    packets: int
-    rounds: int
-    figures: dict[str, dict[str, Figure]] = field(default_factory=dict)
-    stages: dict[str, dict[str, float]] = field(default_factory=dict)
-    """CPU seconds by stage of a whole replay, start-up taken out."""
-    slow: dict[str, dict[str, Figure]] = field(default_factory=dict)
-    walls: dict[str, dict[int, float]] = field(default_factory=dict)
-    """Workers -> seconds on the wall of a whole replay, start-up taken out."""
-    starts: dict[str, float] = field(default_factory=dict)
-    """Program -> seconds on the wall for a hundred packets."""
-    growth: list[Point] = field(default_factory=list)
-    counts: dict[str, dict[str, float]] = field(default_factory=dict)
-    missing: set[str] = field(default_factory=set)
-    failed: list[str] = field(default_factory=list)
-    """Parts that could not be measured."""
+def measure(part: str, results: Results, names: Sequence[str], rounds: int, say: Say) -> None:
+    """Measure a part on some workloads; the results of others stay."""
+    PARTS[part](results, names, rounds, say)
+    results.rounds[part] = rounds
 
 
-def everything(names: Sequence[str], packets: int, rounds: int, say: Say) -> Results:
-    """The whole bench."""
-    results = Results(packets, rounds)
-    for name in names:
-        load = workload(name, packets)
-        say(f"{name}: {load.packets} packets, {load.truth['flows']} flows")
-        programs = [*_ours(), *(peer.program for peer in peers.installed(slow=False))]
-        results.figures[name] = alternate(programs, load, rounds)
-        for figure in results.figures[name].values():
-            check(figure, load)
-        results.stages[name], missing = stages(load)
-        results.missing |= missing
-        part = workload(name, max(1000, packets // SLOW_PART))
-        with _told(results, f"slow peers on {name}", say):
-            results.slow[name] = alternate([peer.program for peer in peers.installed(slow=True)], part, 1)
-        with _told(results, f"two workers on {name}", say):
-            results.walls[name] = workers(load, STAGE_ROUNDS)
-    with _told(results, "start-up", say):
-        results.starts = starts(workload("mixed", packets), rounds)
-    with _told(results, "growth with packets, flows, cameras, rules", say):
-        for point in growth(packets, STAGE_ROUNDS):
-            results.growth.append(point)
-    if instructions.available():
-        with _told(results, "instructions", say):
-            few, more = instructions.PACKETS
-            pairs = {name: (workload(name, few), workload(name, more)) for name in names}
-            results.counts = instructions.per_packet(pairs)
-    return results
-
-
-@contextmanager
-def _told(results: Results, what: str, say: Say) -> Iterator[None]:
-    """A part beside the goals: when it fails, that is told and the rest is still measured."""
-    say(what)
-    try:
-        yield
-    except (MeasureError, OSError, ValueError, subprocess.CalledProcessError) as error:
-        say(f"not measured: {error}")
-        results.failed.append(what)
-
-
-def _ours() -> list[Program]:
-    extra = egresswatch("flow", "--set", "decode.dedup=true")
-    return [
+def _flow(results: Results, names: Sequence[str], rounds: int, say: Say) -> None:
+    programs = [
         *limits("walk"), *limits("parse"), *limits("flow"), egresswatch("index"), egresswatch("flow"),
-        Program(EXTRA, extra.command, extra.environment), replay_command(),
+        egresswatch("flow", "--set", "decode.dedup=true", name=DEDUP),
     ]  # fmt: skip
+    for load in _loads(names, results.packets, "flow accounting", say):
+        results.flow[load.name] = _checked(alternate(programs, load, rounds), load)
 
 
-def one_stage(stage: str, load: Workload, rounds: int) -> tuple[dict[str, Figure], dict[str, float]]:
-    """The programs that tell about one stage, and the CPU seconds of stages where they are told apart."""
-    programs = limits(DEPTH.get(stage, "flow"))
-    if stage in ("index", "flow"):
-        programs.append(egresswatch(stage))
-    elif stage == "replay":
-        programs += [replay_command(), *(peer.program for peer in peers.installed(slow=False))]
-    figures = alternate(programs, load, rounds)
-    for figure in figures.values():
-        check(figure, load)
-    if stage in ("index", "flow"):
-        return figures, {}
-    return figures, stages(load, "flow" if stage == "decode" else "replay")[0]
+def _replay(results: Results, names: Sequence[str], rounds: int, say: Say) -> None:
+    quick, slow = ([peer.program for peer in peers.installed(slow=slow)] for slow in (False, True))
+    results.peers = {peer.name: peers.version(peer) for peer in peers.PEERS if peers.available(peer)}
+    for load in _loads(names, results.packets, "whole replay and peers", say):
+        figures = alternate([*limits("flow"), replay_command(), *quick], load, rounds)
+        results.replay[load.name] = _checked(figures, load)
+    for load in _loads(names, max(1000, results.packets // SLOW_PART), "slow peers", say):
+        with _told(results, f"slow peers on {load.name}", say):
+            results.slow[load.name] = alternate(slow, load, 1)
+
+
+def _stages(results: Results, names: Sequence[str], rounds: int, say: Say) -> None:
+    for load in _loads(names, results.packets, "stages", say):
+        results.stages[load.name] = stages(load, rounds)
+
+
+def _workers(results: Results, names: Sequence[str], rounds: int, say: Say) -> None:
+    for load in _loads(names, results.packets, "one worker and two", say):
+        with _told(results, f"two workers on {load.name}", say):
+            results.walls[load.name] = walls.workers(load, rounds)
+
+
+def _start(results: Results, _: Sequence[str], __: int, say: Say) -> None:
+    load = workload("mixed", results.packets)
+    say("starts")
+    results.starts = walls.starts(load)
+    with _told(results, "a start with no kernel compiled", say):
+        results.cold = walls.cold(load)
+
+
+def _growth(results: Results, _: Sequence[str], __: int, say: Say) -> None:
+    say("growth with packets, flows, cameras, rules")
+    with _told(results, "growth", say):
+        points = []
+        for point in growth(results.packets, _GROWTH_ROUNDS):
+            say(f"  {point.axis} {point.size:,}")
+            points.append(point)
+        results.growth = points
+
+
+def _instructions(results: Results, names: Sequence[str], _: int, say: Say) -> None:
+    say("instructions")
+    if not instructions.available():
+        say("not counted: valgrind is not installed")
+        return
+    few, more = instructions.PACKETS
+    with _told(results, "instructions", say):
+        results.counts |= instructions.per_packet(
+            {name: (workload(name, few), workload(name, more)) for name in names}
+        )
+
+
+PARTS: dict[str, Part] = {
+    "flow": _flow, "replay": _replay, "stages": _stages, "start": _start, "workers": _workers,
+    "growth": _growth, "instructions": _instructions,
+}  # fmt: skip
+"""What STAGE of `make bench` names -> how it is measured."""
+
+
+def stages(load: Workload, rounds: int) -> Stages:
+    """CPU of each stage, median of some runs; what the first hundred packets take is taken off."""
+    settle(load.path)
+    program, wanted = clocked("replay"), 0
+    answers: dict[Path, list[dict[str, Any]]] = {load.path: [], load.little: []}
+    for number in range(rounds + 1):
+        for path, told in answers.items():
+            touch(wanted if path == load.path else 0)
+            done = run(program, path)
+            wanted = max(wanted, done.own)
+            if number:
+                told.append(done.answer())
+    spent = {
+        path: {stage: middle([one["spent"].get(stage, 0.0) for one in told])[0] for stage in (ALL, *STAGES)}
+        for path, told in answers.items()
+    }
+    seconds = {stage: of - spent[load.little][stage] for stage, of in spent[load.path].items()}
+    total = seconds.pop(ALL)
+    seconds[REST] = total - sum(of for stage, of in seconds.items() if stage != REST)
+    clock = statistics.median(one["clock"] for one in answers[load.path])
+    return Stages({stage: of for stage, of in seconds.items() if of}, clock)
 
 
 def check(figure: Figure, load: Workload) -> None:
@@ -147,53 +160,26 @@ def quickest(figures: Mapping[str, Figure], depth: str = "flow") -> Figure:
     return min((figures[f"limit {depth}, {way}"] for way in WAYS), key=lambda of: of.cpu)
 
 
-def stages(
-    load: Workload, of: str = "replay", rounds: int = STAGE_ROUNDS
-) -> tuple[dict[str, float], set[str]]:
-    """CPU seconds of each stage, median of some runs, start-up taken out; and calls that were not found."""
-    settle(load.path)
-    program = egresswatch(of, "--clock")
-    answers, wanted = [], run(program, load.path).rss
-    for _ in range(rounds):
-        touch(wanted)
-        answers.append(run(program, load.path).answer())
-    missing = {name for answer in answers for name in answer["missing"]}
-    spent = {
-        stage: statistics.median(answer["spent"].get(stage, 0.0) for answer in answers)
-        for stage in (ALL, *STAGES)
-    }
-    spent[REST] = max(0.0, spent.pop(ALL) - sum(spent.values()))
-    return {stage: seconds for stage, seconds in spent.items() if seconds}, missing
+def _checked(figures: Figures, load: Workload) -> Figures:
+    for figure in figures.values():
+        check(figure, load)
+    return figures
 
 
-def workers(load: Workload, rounds: int) -> dict[int, float]:
-    """Wall time of a whole replay with one and two workers, on all processors."""
-    settle(load.path)
-    counts = (1, 2)
-    programs = {n: replay_command("--workers", str(n)) for n in counts}
-    seconds: dict[int, list[float]] = {n: [] for n in counts}
-    wanted = 0
-    for number in range(rounds + 1):
-        for n, program in programs.items():
-            touch(wanted)
-            whole, first = run(program, load.path, pin=False), run(program, load.little, pin=False)
-            wanted = max(wanted, whole.rss)
-            if number:
-                seconds[n].append(whole.wall - first.wall)
-    return {n: statistics.median(times) for n, times in seconds.items()}
+def _loads(names: Sequence[str], packets: int, what: str, say: Say) -> Iterator[Workload]:
+    for name in names:
+        load = workload(name, packets)
+        say(f"{what}: {name}, {load.packets:,} packets, {load.truth['flows']:,} flows")
+        yield load
 
 
-def starts(load: Workload, rounds: int) -> dict[str, float]:
-    """Wall time for a hundred packets, everything warm."""
-    programs = [limit("flow"), egresswatch("flow"), replay_command()]
-    programs += [peer.program for peer in peers.installed(slow=False)]
-    runs: dict[str, list[Run]] = {program.name: [] for program in programs}
-    for number in range(rounds + 1):
-        for program in programs:
-            done = run(program, load.little)
-            if number:
-                runs[program.name].append(done)
-    return {name: statistics.median(one.wall for one in done) for name, done in runs.items()}
-
-
-__all__ = ["NAMES", "PACKETS", "Results", "everything", "one_stage", "stages"]
+@contextmanager
+def _told(results: Results, what: str, say: Say) -> Iterator[None]:
+    """A part beside the goals: when it fails, that is told and the rest is still measured."""
+    if what in results.failed:
+        results.failed.remove(what)
+    try:
+        yield
+    except (MeasureError, OSError, ValueError, subprocess.CalledProcessError) as error:
+        say(f"not measured: {error}")
+        results.failed.append(what)

@@ -78,6 +78,21 @@ def little(path: Path) -> Path:
     return out
 
 
+def halves(load: Workload) -> tuple[Path, Path]:
+    """A workload as two captures, one after the other in time."""
+    paths = load.path.with_suffix(".a.pcap"), load.path.with_suffix(".b.pcap")
+    if not all(path.exists() and path.stat().st_mtime_ns > load.path.stat().st_mtime_ns for path in paths):
+        data = np.memmap(load.path, np.uint8, "r")
+        cut = 24
+        for _ in range(load.packets // 2):
+            cut += 16 + int.from_bytes(data[cut + 8 : cut + 12].tobytes(), "little")
+        for path, part in zip(paths, (data[24:cut], data[cut:]), strict=True):
+            with path.open("wb") as file:
+                file.write(data[:24].data)
+                file.write(part.data)
+    return paths
+
+
 def first_of(path: Path) -> Path:
     """Where that file is; the file itself is its own."""
     return path.with_name(path.name.removesuffix(_LITTLE).removesuffix(".pcap") + _LITTLE)
