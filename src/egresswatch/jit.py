@@ -2,12 +2,9 @@
 """The one door to numba: ``@kernel`` and ``@inline``, and a software prefetch.
 
 Rules of this file: nothing else in the package imports numba. Kernels compile without the
-interpreter lock held (``nogil``) and are cached on disk: in ``NUMBA_CACHE_DIR``, else beside the
-package, else in the user's cache folder. numba looks only at the file of the kernel itself, not at
-those of the functions it inlines, so the cache lies in a folder named after all sources that a kernel
-can be made of. Where no folder can be written, kernels compile each time and ``cache_unavailable``
-says why. With ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python over NumPy scalars: then unsigned
-wrap-around is expected, not a warning.
+interpreter lock held (``nogil``) and are kept on disk (``kernelcache`` says where). With
+``NUMBA_DISABLE_JIT=1`` kernels run as plain Python over NumPy scalars: then unsigned wrap-around is
+expected, not a warning.
 
 Kernel style (checked in tests/contract): fields as ``row["name"]``, every unsigned constant and
 mask as ``np.uint64(...)`` or its own typed module constant, no allocation, no exceptions.
@@ -17,9 +14,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-import shutil
-import tempfile
+import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,81 +23,58 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 from numba import types
-from numba.core import cgutils
+from numba.core import caching, cgutils, compiler, serialize
 from numba.extending import intrinsic
+
+from egresswatch import kernelcache
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DISABLED: bool = bool(numba.config.DISABLE_JIT)
 """True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``)."""
 
-KERNEL_SOURCES = (
-    "decode", "flow", "source/kernels.py", "pipeline/community.py", "config.py", "errors.py", "jit.py",
-    "loads.py", "packets.py", "patterns.py", "records.py",
-)  # fmt: skip
-"""Files and folders of the package that hold kernels or anything that these import (tests/unit/base)."""
-
-_KEPT = 3
-"""Caches of other versions that are left alone: one of them may be running."""
-
-cache_unavailable: str = ""
-"""Why kernels cannot be cached on disk; empty when they can."""
+_store = None if DISABLED else kernelcache.Store(kernelcache.places(), kernelcache.stamp())
 
 
-def _stamp() -> str:
-    """Name of the kernels' sources: changes with any of them."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    places = [package / name for name in KERNEL_SOURCES]
-    paths = [path for place in places for path in (place.rglob("*.py") if place.is_dir() else (place,))]
-    for path in sorted(paths):
-        status = path.stat()
-        digest.update(f"{path.relative_to(package)} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return "kernels-" + digest.hexdigest()[:16]
+class _Cache(caching.NullCache):  # type: ignore[misc]
+    """A kernel's machine code on disk, a file for each signature.
+
+    numba's own cache tries at import whether each function's folder can be written, and loads all that a
+    compilation could need before it looks for a file: a fifth of a start.
+    """
+
+    def __init__(self, function: Callable[..., Any], store: kernelcache.Store) -> None:
+        self._function = function
+        self._store = store
+
+    @property
+    def cache_path(self) -> str:
+        return str(self._store.folder)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        data = self._store.load(self._name(sig, target_context.codegen()))
+        if data is None:
+            return None
+        parts = pickle.loads(data)  # noqa: S301 (kernelcache reads only what nobody else can have written)
+        return compiler.CompileResult._rebuild(target_context, *parts)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._store.save(self._name(sig, data.codegen), serialize.dumps(data._reduce()))
+
+    def _name(self, sig: Any, codegen: Any) -> str:
+        """A file name for this function as it is written, these types, this processor, this numba."""
+        function = self._function
+        facts = (
+            _text(function.__code__.co_filename), function.__qualname__, function.__code__.co_firstlineno,
+            str(sig), codegen.magic_tuple(), numba.__version__, sys.version,
+        )  # fmt: skip
+        return f"{function.__name__}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:24]}"
 
 
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
-def _age(folder: Path) -> int:
-    try:
-        return folder.stat().st_mtime_ns
-    except OSError:  # another process was quicker
-        return 0
-
-
-def _cache_folder() -> Path | None:
-    """The first folder that can be written, without what versions before the last ones left in it."""
-    given = os.environ.get("NUMBA_CACHE_DIR")
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    bases = [Path(given)] if given else [Path(__file__).parent / "__pycache__", user / "egresswatch"]
-    stamp = _stamp()
-    for base in bases:
-        if _writable(base / stamp):
-            others = [path for path in base.glob("kernels-*") if path.name != stamp]
-            for old in sorted(others, key=_age)[:-_KEPT]:
-                shutil.rmtree(old, ignore_errors=True)
-            return base / stamp
-    return None
-
-
-def _set_up_cache() -> str:
-    """Point numba at the cache; why not, when that is not possible."""
-    folder = _cache_folder()
-    if folder is None:
-        return "no folder for compiled kernels can be written: set NUMBA_CACHE_DIR to one that can"
-    numba.config.CACHE_DIR = str(folder)
-    return ""
-
-
-if not DISABLED:
-    cache_unavailable = _set_up_cache()
+@functools.cache
+def _text(path: str) -> str:
+    """Digest of a source file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _quiet(function: F) -> F:
@@ -125,9 +98,13 @@ def inline(function: F) -> F:
 
 def _compiled(function: F) -> F:
     # without numba's reference counting: kernels allocate nothing, and its counters are atomic, so each array
-    # handed to an inner function would cost as much as reading a header
-    options = {"cache": not cache_unavailable, "nogil": True, "_nrt": False}
-    return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    # handed to an inner function would cost as much as reading a header. Nobody calls them from C
+    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+    compiled = numba.njit(**options)(function)
+    code = function.__code__
+    if _store is not None and not code.co_freevars and Path(code.co_filename).is_file():
+        compiled._cache = _Cache(function, _store)
+    return compiled  # type: ignore[no-any-return]
 
 
 @intrinsic  # type: ignore[misc]
@@ -164,4 +141,14 @@ else:
 
 def cache_directory() -> str:
     """Where compiled kernels are kept; empty when they are not kept."""
-    return "" if DISABLED or cache_unavailable else str(numba.config.CACHE_DIR)
+    return "" if _store is None or _store.folder is None else str(_store.folder)
+
+
+def unkept() -> str:
+    """Why kernels that were compiled in this process will be compiled again; empty when they are kept."""
+    if _store is None or not _store.unkept:
+        return ""
+    return (
+        f"compiled kernels could not be kept ({_store.unkept}): every start compiles them again. "
+        "Set NUMBA_CACHE_DIR to a folder that can be written, and run egresswatch check --warm once"
+    )

@@ -115,23 +115,36 @@ def _warm(settings: Settings) -> str:
     from egresswatch.result import ReplayOptions
 
     with tempfile.TemporaryDirectory() as folder:
-        capture = Path(folder) / "warm.pcap"
-        capture.write_bytes(warm_capture())
-        run(ReplayOptions(paths=(str(capture),), settings=settings), None)
+        for name, data in warm_captures().items():
+            (Path(folder) / name).write_bytes(data)
+        # one by one: each kind of capture is read in its own way; together: several files are merged
+        for paths in ([folder], *([str(path)] for path in sorted(Path(folder).iterdir()))):
+            run(ReplayOptions(paths=tuple(paths), settings=settings), None)
     if jit.DISABLED:
         return "not compiled: NUMBA_DISABLE_JIT is set"
-    if jit.cache_unavailable:
-        return f"compiled, but they cannot be kept: {jit.cache_unavailable}"
-    return f"compiled, kept {jit.cache_directory()}"
+    if jit.unkept():
+        raise EgresswatchError(jit.unkept())
+    return f"compiled, kept in {jit.cache_directory()}"
 
 
-def warm_capture() -> bytes:
-    """A pcap of two frames: one UDP datagram over IPv4 and one over IPv6 (documentation addresses)."""
+def warm_captures() -> dict[str, bytes]:
+    """The same two frames, one UDP datagram over IPv4 and one over IPv6 (documentation addresses), as pcap,
+    pcapng and snoop."""
     udp = struct.pack(">HHHH", 40000, 40001, 12, 0) + bytes(4)
     v4 = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, b"\xc0\0\2\1", b"\xc0\0\2\2")
     prefix = b"\x20\x01\x0d\xb8" + bytes(11)
     v6 = struct.pack(">IHBB", 6 << 28, len(udp), 17, 64) + prefix + b"\1" + prefix + b"\2"
     frames = [bytes(12) + b"\x08\x00" + v4 + udp, bytes(12) + b"\x86\xdd" + v6 + udp]
-    records = b"".join(struct.pack("<IIII", 1, number, len(frame), len(frame)) + frame
-                       for number, frame in enumerate(frames))  # fmt: skip
-    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + records
+    pcap = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    pcapng = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    pcapng += struct.pack("<IIHHII", 1, 20, 1, 0, 65535, 20)
+    snoop = struct.pack(">8sII", b"snoop\0\0\0", 2, 4)
+    for number, frame in enumerate(frames):
+        size = len(frame)
+        padded = frame.ljust(-(-size // 4) * 4, b"\0")
+        pcap += struct.pack("<IIII", 1, number, size, size) + frame
+        block = 32 + len(padded)
+        pcapng += struct.pack("<IIIIIII", 6, block, 0, 0, 1_000_000 + number, size, size)
+        pcapng += padded + struct.pack("<I", block)
+        snoop += struct.pack(">IIIIII", size, size, 24 + len(padded), 0, 1, number) + padded
+    return {"warm.pcap": pcap, "warm.pcapng": pcapng, "warm.snoop": snoop}

@@ -82,6 +82,7 @@ def replay(
     with Progress(options.paths) as progress:
         result = run(options, progress.update)
     show(result, json=json)
+    _tell_unkept()
     return exit_status(result, fail_on)
 
 
@@ -98,6 +99,14 @@ def show(result: ReplayResult, *, json: bool) -> None:
         from egresswatch.sinks.terminal import render
 
         render(result, console())
+
+
+def _tell_unkept() -> None:
+    """A line when this start compiled kernels and the next one will again."""
+    from egresswatch import jit
+
+    if jit.unkept():
+        complain(jit.unkept())
 
 
 def exit_status(result: ReplayResult, fail_on: Severity | None) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to numba: compiled or plain, cached under the name of all sources, quiet about wrapping."""
+"""The one door to numba: compiled or plain, compiled once, quiet about wrapping."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import egresswatch
-from egresswatch import jit
+from egresswatch import jit, kernelcache
 
 
 @jit.inline
@@ -53,44 +53,56 @@ def test_the_switch_of_numba_is_obeyed(tmp_path):
     assert child(code, tmp_path, NUMBA_DISABLE_JIT="1") == "True ''"
 
 
-def test_kernels_are_cached_where_numba_is_told_to(tmp_path):
-    """NUMBA_CACHE_DIR names the folder; of other versions' leavings the youngest few stay."""
-    left = [tmp_path / f"kernels-{k:016x}" for k in range(20)]
-    for age, folder in enumerate(left):
-        folder.mkdir()
-        os.utime(folder, (1_000_000 - age, 1_000_000 - age))
+def test_kernels_are_kept_where_numba_is_told_to(tmp_path):
+    """NUMBA_CACHE_DIR names the place."""
     code = "from egresswatch import jit; print(jit.cache_directory())"
     told = Path(child(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0"))
     assert told.parent == tmp_path
-    assert told.name.startswith("kernels-")
-    assert [folder.exists() for folder in left] == [k < jit._KEPT for k in range(20)]
+    assert told.name == kernelcache.stamp()
 
 
-def test_without_a_folder_that_can_be_written_it_says_so(tmp_path):
-    """Kernels compile each time then; the reason is one line."""
+ONE_KERNEL = f"""
+import importlib.util, sys
+import numpy as np
+from egresswatch import jit
+found = importlib.util.spec_from_file_location("one", {__file__!r})
+module = sys.modules["one"] = importlib.util.module_from_spec(found)
+found.loader.exec_module(module)
+module.total(np.zeros(1, np.uint64))
+stats = module.total.stats
+print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), "numba.np.arraymath" in sys.modules)
+print(jit.unkept())
+"""
+
+
+@pytest.mark.jit_only  # about compiled code
+def test_a_kernel_is_compiled_once_and_read_from_then_on(tmp_path):
+    """The second process finds it, and loads nothing of numba's that only a compilation needs."""
+    first = child(ONE_KERNEL, tmp_path, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0")
+    second = child(ONE_KERNEL, tmp_path, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0")
+    assert (first, second) == ("0 1 True", "1 0 False")
+
+
+@pytest.mark.jit_only  # about compiled code
+def test_damage_on_disk_is_compiled_over(tmp_path):
+    """Half a file is no machine code."""
+    child(ONE_KERNEL, tmp_path, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0")
+    for path in tmp_path.rglob("total-*"):
+        path.write_bytes(path.read_bytes()[:-1])
+    again = [child(ONE_KERNEL, tmp_path, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0") for _ in "ab"]
+    assert again == ["0 1 True", "1 0 False"]
+
+
+@pytest.mark.jit_only  # about compiled code
+def test_a_kernel_that_could_not_be_kept_says_so(tmp_path):
+    """What, where and what to do, in one line; the kernel itself works."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    code = "from egresswatch import jit; print(repr(jit.cache_directory()), jit.cache_unavailable)"
-    told = child(code, tmp_path, NUMBA_CACHE_DIR=str(blocked), NUMBA_DISABLE_JIT="0")
-    assert told.startswith("'' no folder for compiled kernels can be written")
-
-
-def test_the_cache_is_named_after_all_sources_of_kernels(tmp_path, monkeypatch):
-    """numba looks at a kernel's own file only: a change anywhere must give another name."""
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "one.py").write_text("1")
-    (package / "jit.py").write_text("2")
-    monkeypatch.setattr(jit, "__file__", str(package / "jit.py"))
-    monkeypatch.setattr(jit, "KERNEL_SOURCES", ("flow", "jit.py"))
-    (package / "flow").mkdir()
-    (package / "flow" / "one.py").write_text("1")
-    before = jit._stamp()
-    assert jit._stamp() == before
-    (package / "one.py").write_text("10")
-    assert jit._stamp() == before, "no kernel is made of it"
-    (package / "flow" / "one.py").write_text("10")
-    assert jit._stamp() != before
+    told = child(ONE_KERNEL, tmp_path, NUMBA_CACHE_DIR=str(blocked), NUMBA_DISABLE_JIT="0").splitlines()
+    assert told[0] == "0 1 True"
+    assert told[1].startswith(f"compiled kernels could not be kept ({blocked}/kernels-")
+    assert "Not a directory" in told[1]
+    assert "Set NUMBA_CACHE_DIR to a folder that can be written" in told[1]
 
 
 @pytest.mark.jit_only  # about compiled code: plain Python has no signatures
@@ -127,5 +139,5 @@ def test_the_name_covers_every_file_a_kernel_can_be_made_of():
             if name in modules and name not in wanted:
                 wanted.add(name)
                 left.append(name)
-    covered = tuple(name if name.endswith(".py") else name + "/" for name in jit.KERNEL_SOURCES)
-    assert [name for name in sorted(wanted) if not name.startswith(covered)] == []
+    covered = {path.relative_to(package).as_posix() for path in kernelcache.sources()}
+    assert wanted - covered == set()

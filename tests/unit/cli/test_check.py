@@ -4,8 +4,13 @@
 import io
 
 import dpkt
+import pytest
 
-from egresswatch.cli.check import warm_capture
+from egresswatch import jit
+from egresswatch.cli.check import warm_captures
+from egresswatch.config import Settings
+from egresswatch.pipeline import replay
+from egresswatch.result import ReplayOptions
 
 
 def test_the_defaults_are_in_order(command):
@@ -69,8 +74,31 @@ def test_warm_replays_a_capture(command, replayed):
     assert replayed.options.out is None
 
 
-def test_the_warm_capture_is_a_sound_capture():
+def test_warm_that_could_not_keep_what_it_compiled_has_failed(command, replayed, monkeypatch):
+    """Every start would compile again: status 1, and the reason."""
+    monkeypatch.setattr(jit, "unkept", lambda: "compiled kernels could not be kept (/x: full)")
+    monkeypatch.setattr(jit, "DISABLED", False)
+    status, out, err = command("check", "--warm")
+    assert (status, err) == (1, "egresswatch: compiled kernels could not be kept (/x: full)\n")
+    assert "kernels:" not in out
+
+
+READERS = {"pcap": dpkt.pcap.Reader, "pcapng": dpkt.pcapng.Reader}
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_the_warm_captures_are_sound_captures(kind):
     """Two frames, IPv4 and IPv6, as dpkt reads them."""
-    frames = [dpkt.ethernet.Ethernet(data) for _, data in dpkt.pcap.Reader(io.BytesIO(warm_capture()))]
+    data = warm_captures()[f"warm.{kind}"]
+    frames = [dpkt.ethernet.Ethernet(frame) for _, frame in READERS[kind](io.BytesIO(data))]
     assert [type(frame.data) for frame in frames] == [dpkt.ip.IP, dpkt.ip6.IP6]
     assert [frame.data.data.dport for frame in frames] == [40001, 40001]
+
+
+def test_all_warm_captures_say_the_same(tmp_path):
+    """Nothing is damaged, and each kind of file is read."""
+    for name, data in warm_captures().items():
+        (tmp_path / name).write_bytes(data)
+        result = replay.run(ReplayOptions((str(tmp_path / name),), Settings()))
+        assert (result.packets, result.balanced, result.errors, result.warnings) == (2, True, (), ())
+        assert result.first_ts == 1_000_000_000
