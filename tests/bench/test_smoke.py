@@ -35,7 +35,7 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("bench")
 
 
-@pytest.mark.parametrize(("name", "stage"), FLOORS, ids="-".join)
+@pytest.mark.parametrize(("name", "stage"), FLOORS, ids=map("-".join, FLOORS))
 def test_not_three_times_slower(name, stage, cache):
     """The stage stands above its floor in one of three attempts, and counted what the limit counted."""
     load = workload(name, PACKETS, cache=cache)
