@@ -38,7 +38,7 @@ class Classifier:
 
     def __init__(self, tables: MatchTables, names: PassiveNames) -> None:
         self._tables = tables
-        self._names = names
+        self.names = names
         self._rules: dict[tuple[object, ...], tuple[Rule, ...]] = {}
         self._alerting: dict[str, bool] = {}
         self._classes: dict[tuple[object, ...], tuple[str, str]] = {}
@@ -47,11 +47,19 @@ class Classifier:
         self, host: str, remote: str, proto: int, port: int, crossing: bool, ts: int, info: FlowInfo | None,
         *, near: bool = True,
     ) -> Class:
-        """``host`` is the inside end; ``port`` the remote's; ``ts`` the flow's first packet.
+        """``host`` is the inside end; ``port`` the remote's; ``ts`` the flow's first packet. The others as in
+        ``what``."""
+        asked = self.names.names(host, remote, ts) if crossing else ()
+        return self.what(asked, remote, proto, port, crossing, info, near=near)
+
+    def what(
+        self, asked: tuple[str, ...], remote: str, proto: int, port: int, crossing: bool,
+        info: FlowInfo | None, *, near: bool = True,
+    ) -> Class:
+        """``classify`` where it is known what the host called the remote (``PassiveNames.names``).
 
         ``near`` False: the caller knows that no rule names the remote's network.
         """
-        asked = self._names.names(host, remote, ts) if crossing else ()
         names: tuple[tuple[str, str], ...] = ()
         claimed: tuple[str, ...] = ()
         if info is not None:
@@ -78,6 +86,10 @@ class Classifier:
                 self._classes.clear()
             found = self._classes[key] = dest_class(rules, protocols, proto, port, crossing)
         return Class(names, texts, rules, protocols, *found)
+
+    def placed(self, remote: str) -> bool:
+        """Does a rule name this address, or a network around it?"""
+        return bool(self._rules_of((), remote))
 
     def alerts(self, name: str) -> bool:
         """Does a rule that raises alerts know this name?"""

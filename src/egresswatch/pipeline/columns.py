@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Texts of whole columns at once: uids, community ids, MACs, addresses, protocol names.
 
-NumPy over flow records where the contract wants text; nothing here judges.
+NumPy over flow records where the contract wants text; nothing here judges. A column of texts is a line of
+bytes a row, as wide as the longest; zero bytes, wherever they stand in a line, are no part of its text.
 """
 
 from __future__ import annotations
@@ -10,12 +11,29 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.pipeline.community import community_ids
+from egresswatch.pipeline.community import LENGTH, community_ids
+from egresswatch.pipeline.groups import distinct
 from egresswatch.pipeline.notes import Addresses
 from egresswatch.records import Array
 
-_ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", np.uint8)  # Crockford's base 32
-_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
+
+
+def _table(texts: list[str], kind: Any) -> Array:
+    """Short texts as numbers whose bytes are the text: one look-up then writes several characters."""
+    width = np.dtype(kind).itemsize
+    return np.frombuffer(b"".join(text.encode().ljust(width, b"\0") for text in texts), kind)
+
+
+_UID_FIRST = _table([f"F{digit}" for digit in _DIGITS[:16]], np.uint16)
+_UID_PAIRS = _table([a + b for a in _DIGITS for b in _DIGITS], np.uint16)
+_HEX = _table([f"{number:02x}" for number in range(256)], np.uint16)
+_OCTET = _table([f"{number}." for number in range(256)], np.uint32)
+_LAST_OCTET = _table([f"{number}" for number in range(256)], np.uint32)
+_MAC = np.dtype(
+    [(f"{part}{k}", kind) for k in range(6) for part, kind in (("byte", "u2"), ("colon", "u1"))][:-1]
+)
+_V4_WIDTH, _V6_WIDTH = 16, 48
 PROTOCOLS = {
     1: "icmp", 2: "igmp", 4: "ipip", 6: "tcp", 17: "udp", 33: "dccp", 41: "ipv6", 47: "gre", 50: "esp",
     51: "ah", 58: "ipv6-icmp", 89: "ospf", 103: "pim", 112: "vrrp", 132: "sctp", 136: "udplite",
@@ -25,16 +43,17 @@ PROTOCOLS = {
 
 def uid_text(uid: int) -> str:
     """``F`` and 13 base-32 digits."""
-    return "F" + "".join(chr(_ALPHABET[uid >> shift & 31]) for shift in range(60, -1, -5))
+    return "F" + "".join(_DIGITS[uid >> shift & 31] for shift in range(60, -1, -5))
 
 
 def uids(values: Array) -> Array:
-    """``uid_text`` of a uint64 column, as fixed-width bytes."""
-    out = np.empty((len(values), 14), np.uint8)
-    out[:, 0] = ord("F")
-    for k, shift in enumerate(range(60, -1, -5)):
-        out[:, k + 1] = _ALPHABET[(values >> np.uint64(shift) & np.uint64(31)).astype(np.intp)]
-    return out.reshape(-1).view("S14")
+    """``uid_text`` of a uint64 column."""
+    values = np.ascontiguousarray(values)
+    out = np.empty((len(values), 7), np.uint16)
+    out[:, 0] = _UID_FIRST.take(values >> np.uint64(60))
+    for k, shift in enumerate(range(50, -1, -10)):
+        out[:, k + 1] = _UID_PAIRS.take(values >> np.uint64(shift) & np.uint64(1023))
+    return out.view(np.uint8)
 
 
 def proto_name(number: int) -> str:
@@ -43,40 +62,48 @@ def proto_name(number: int) -> str:
 
 
 def macs(values: Array) -> Array:
-    """``d4:b7:61:6f:c4:99`` of a uint64 column, as fixed-width bytes; empty for none."""
-    out = np.full((len(values), 17), ord(":"), np.uint8)
-    for k in range(12):
-        digit = (values >> np.uint64(44 - 4 * k) & np.uint64(15)).astype(np.intp)
-        out[:, k + k // 2] = _HEX[digit]
-    out[values == 0] = 0
-    return out.reshape(-1).view("S17")
+    """``d4:b7:61:6f:c4:99`` of a uint64 column; empty for none."""
+    values = np.ascontiguousarray(values)
+    out = np.empty(len(values), _MAC)
+    for k in range(6):
+        out[f"byte{k}"] = _HEX.take(values >> np.uint64(40 - 8 * k) & np.uint64(255))
+        if k:
+            out[f"colon{k - 1}"] = ord(":")
+    lines = out.view(np.uint8).reshape(len(values), _MAC.itemsize)
+    lines[values == 0] = 0
+    return lines
 
 
-class Ends:
-    """The distinct addresses of both ends of some records: texts once each, codes per row."""
+def addresses(hi: Array, lo: Array, v6: Array, texts: Addresses) -> Array:
+    """Canonical text of addresses; ``v6`` is a mask."""
+    if not v6.any():
+        return _dotted(np.ascontiguousarray(lo))
+    out = np.zeros((len(lo), _V6_WIDTH), np.uint8)
+    four, six = np.flatnonzero(~v6), np.flatnonzero(v6)
+    out[four, :_V4_WIDTH] = _dotted(lo[four])
+    hi, lo = hi[six], lo[six]
+    groups = distinct(hi, lo)
+    pairs = zip(hi[groups.first].tolist(), lo[groups.first].tolist(), strict=True)
+    known = np.array([texts.text(*pair, 1) for pair in pairs], f"S{_V6_WIDTH}")
+    out[six] = known.view(np.uint8).reshape(len(known), _V6_WIDTH).take(groups.of, axis=0)
+    return out
 
-    def __init__(self, rows: Array, addresses: Addresses) -> None:
-        n = len(rows)
-        hi = np.concatenate([rows["orig_hi"], rows["resp_hi"]])
-        lo = np.concatenate([rows["orig_lo"], rows["resp_lo"]])
-        v6 = np.concatenate([rows["ver"], rows["ver"]]) == 6
-        codes = np.empty(2 * n, np.int64)
-        four, inverse = np.unique(lo[~v6], return_inverse=True)
-        codes[~v6] = inverse
-        pairs = np.stack([hi[v6], lo[v6]], axis=1)
-        six, inverse = np.unique(pairs, axis=0, return_inverse=True)
-        codes[v6] = inverse.reshape(-1) + len(four)
-        self.texts = [addresses.text(0, value, 0) for value in four.tolist()]
-        self.texts += [addresses.text(first, second, 1) for first, second in six.tolist()]
-        self.orig, self.resp = codes[:n], codes[n:]
+
+def _dotted(lo: Array) -> Array:
+    """IPv4 addresses, mapped."""
+    out = np.empty((len(lo), 4), np.uint32)
+    for k in range(3):
+        out[:, k] = _OCTET.take(lo >> np.uint64(24 - 8 * k) & np.uint64(255))
+    out[:, 3] = _LAST_OCTET.take(lo & np.uint64(255))
+    return out.view(np.uint8)
 
 
 def coded(values: Array, text: Any) -> tuple[list[str], Array]:
     """(texts, codes) of a column with few distinct values."""
-    distinct, codes = np.unique(values, return_inverse=True)
-    return [text(int(value)) for value in distinct], codes.reshape(-1)
+    groups = distinct(values)
+    return [text(int(value)) for value in values[groups.first]], groups.of
 
 
 def community_column(rows: Array) -> Array:
-    """community_id (v1) of every record, as fixed-width bytes."""
-    return community_ids(rows)
+    """community_id (v1) of every record."""
+    return community_ids(rows).view(np.uint8).reshape(len(rows), LENGTH)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from egresswatch.pipeline.blind import Owners
+from egresswatch.pipeline.owned import Owned
 from egresswatch.records import Array
 
 
@@ -21,20 +21,13 @@ class Sums:
         self.missed = 0
         self.seen = 0
 
-    def count(self, rows: Array, verdicts: Sequence[str], codes: Array, orig: Owners, resp: Owners) -> None:
+    def count(self, rows: Array, verdicts: Sequence[str], codes: Array, owned: Owned) -> None:
         """A block of rows; ``verdicts[codes[k]]`` is that of row k."""
-        for code, count in enumerate(np.bincount(codes, minlength=len(verdicts)).tolist()):
-            self.verdicts[verdicts[code]] = self.verdicts.get(verdicts[code], 0) + count
-        mine = _monitored(orig) | _monitored(resp)
-        missed = rows["orig_missed"] + rows["resp_missed"]
-        size = rows["orig_ip_bytes"] + rows["resp_ip_bytes"]
-        self.missed += int(missed[mine].sum())
-        self.seen += int(size[mine].sum())
-
-
-def _monitored(owners: Owners) -> Array:
-    """Mask of the rows whose end belongs to a monitored asset."""
-    assets, codes = owners
-    watched = np.array([*(asset.monitored for asset in assets), False])
-    mask: Array = watched[codes]  # code -1: nobody's, the last
-    return mask
+        counts = np.bincount(codes, minlength=len(verdicts)).tolist()
+        for verdict, count in zip(verdicts, counts, strict=True):
+            self.verdicts[verdict] = self.verdicts.get(verdict, 0) + count
+        mine = np.flatnonzero(owned.watched)
+        if not len(mine):
+            return
+        self.missed += sum(int(rows[name][mine].sum()) for name in ("orig_missed", "resp_missed"))
+        self.seen += sum(int(rows[name][mine].sum()) for name in ("orig_ip_bytes", "resp_ip_bytes"))

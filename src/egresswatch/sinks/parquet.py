@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from egresswatch.errors import OutputError
@@ -24,10 +23,16 @@ from egresswatch.records import Array
 from egresswatch.sinks.folder import appear, temporary
 
 ROW_GROUP = 1 << 17
+_DIFFERENT = frozenset(("uid", "community_id", "ts", "ts_end", "orig_p"))
+"""Columns in which every row has a value of its own: a dictionary costs time and space there."""
 _MANY = 256
 """Small tables held apart: each costs some 40 kB however few rows it has."""
 _TIME = pa.timestamp("ns", "UTC")
 _U8, _U16, _U32, _U64, _TEXT = pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(), pa.string()
+_NUMBERS = {
+    _U8: np.uint8, _U16: np.uint16, _U32: np.uint32, _U64: np.uint64, _TIME: np.int64, pa.int32(): np.int32
+}  # fmt: skip
+_MOST_TEXT = (1 << 31) - 1
 
 
 def _schema(kind: str, columns: Sequence[tuple[str, Any, bool]]) -> pa.Schema:
@@ -98,7 +103,9 @@ class TableWriter:
         self._held: list[pa.Table] = []
         self._held_rows = 0
         try:
-            self._writer = pq.ParquetWriter(temporary(path), schema, compression="zstd")
+            self._writer = pq.ParquetWriter(
+                temporary(path), schema, compression="zstd", use_dictionary=_repeating(schema)
+            )
         except OSError as error:
             raise OutputError(f"cannot be written: {_why(error)}", path) from error
 
@@ -164,25 +171,96 @@ class NeighbourWriter(TableWriter):
         super().__init__(path, NEIGHBOUR_SCHEMA, about)
 
 
+def _repeating(schema: pa.Schema) -> list[str]:
+    """Columns whose values come again and again, as Parquet names them: written with a dictionary."""
+    return [
+        field.name if field.type != pa.list_(_TEXT) else f"{field.name}.list.element"
+        for field in schema
+        if field.name not in _DIFFERENT
+    ]
+
+
 def _array(field: pa.Field, column: Column) -> pa.Array:
-    """One column as its Arrow array; times are integer nanoseconds, None and masks are null."""
+    """One column as its Arrow array; times are integer nanoseconds, None and masks are null.
+
+    Made of buffers: ``pyarrow.array`` is slower, and imports pandas to ask what it was given.
+    """
     if isinstance(column, Coded):
-        codes = np.asarray(column.codes, np.int32)
-        words = pa.array(list(column.values), field.type)
-        array = words.take(pa.array(codes, mask=codes < 0))
+        array = _coded(field, column)
+    elif isinstance(column, np.ndarray) and column.ndim == 2:
+        array = _lines(field, column)
     elif isinstance(column, np.ma.MaskedArray):
-        mask = np.ma.getmaskarray(column)
-        array = pa.array(np.ascontiguousarray(column.data), mask=mask).cast(field.type)
-    elif isinstance(column, np.ndarray):
-        # a field of a record array is strided; Arrow wants it dense
-        array = pa.array(np.ascontiguousarray(column)).cast(field.type)
+        array = _numbers(field.type, column.data, np.ma.getmaskarray(column))
+    elif isinstance(column, np.ndarray) and column.dtype.kind not in "SU":
+        array = _numbers(field.type, column, None)
     else:
-        array = pa.array(column, field.type)
-    if field.type == _TEXT and field.nullable:
-        array = pc.if_else(pc.equal(array, ""), None, array)
+        array = _values(field, column)
     if array.null_count and not field.nullable:
         raise ValueError(f"column {field.name} holds nulls")  # a mistake of ours, not of the input
     return array
+
+
+def _coded(field: pa.Field, column: Coded) -> pa.Array:
+    codes = np.asarray(column.codes, np.int32)
+    words = _values(field, column.values)
+    if words.null_count == len(words):
+        return pa.nulls(len(codes), field.type)
+    return words.take(_numbers(pa.int32(), codes, codes < 0))
+
+
+def _lines(field: pa.Field, lines: Array) -> pa.Array:
+    """Text as a line of bytes a row, without its zero bytes."""
+    data, width = np.ascontiguousarray(lines).reshape(-1), lines.shape[1]
+    filled = data != 0
+    if filled.all():
+        ends = np.arange(len(lines) + 1, dtype=np.int32) * np.int32(width)
+        return _strings(ends, data, None)
+    ends = np.zeros(len(lines) + 1, np.int32)
+    ends[1:] = np.cumsum(filled, dtype=np.int32)[width - 1 :: width]
+    return _strings(ends, np.compress(filled, data), ends[1:] == ends[:-1] if field.nullable else None)
+
+
+def _numbers(kind: pa.DataType, values: Array, mask: Array | None) -> pa.Array:
+    """Numbers, dense: a field of a record array is strided."""
+    data = np.ascontiguousarray(values, _NUMBERS[kind])
+    if data.dtype != values.dtype and not np.array_equal(data, values):
+        raise ValueError(f"a number does not fit {kind}")  # a mistake of ours, not of the input
+    return pa.Array.from_buffers(kind, len(data), [_bitmap(mask), pa.py_buffer(data)])
+
+
+def _values(field: pa.Field, values: Sequence[Any] | Array) -> pa.Array:
+    """Python values, None for null."""
+    if field.type == _TEXT:
+        return _texts(values, nullable=field.nullable)
+    if field.type in _NUMBERS:
+        mask = np.array([value is None for value in values], bool)
+        return _numbers(field.type, np.array([value or 0 for value in values], _NUMBERS[field.type]), mask)
+    ends = np.zeros(len(values) + 1, np.int32)
+    np.cumsum([len(value) for value in values], out=ends[1:])
+    items = _texts([item for value in values for item in value], nullable=False)
+    return pa.ListArray.from_arrays(_numbers(pa.int32(), ends, None), items)
+
+
+def _texts(values: Sequence[str | None] | Array, *, nullable: bool) -> pa.Array:
+    """Text; in a nullable column the empty one is null."""
+    data = [b"" if value is None else value.encode() for value in values]
+    ends = np.zeros(len(data) + 1, np.int64)
+    np.cumsum([len(text) for text in data], out=ends[1:])
+    if ends[-1] > _MOST_TEXT:
+        raise ValueError("more text in one column than an Arrow array holds")
+    absent = [not value if nullable else value is None for value in values]
+    return _strings(ends.astype(np.int32), b"".join(data), np.array(absent, bool))
+
+
+def _strings(ends: Array, data: Any, mask: Array | None) -> pa.Array:
+    return pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(data), _bitmap(mask))
+
+
+def _bitmap(mask: Array | None) -> pa.Buffer | None:
+    """Arrow's validity bits, where something is null."""
+    if mask is None or not mask.any():
+        return None
+    return pa.py_buffer(np.packbits(~mask, bitorder="little"))
 
 
 def _why(error: OSError) -> str:

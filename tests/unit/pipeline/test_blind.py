@@ -4,16 +4,14 @@
 import numpy as np
 import pytest
 
-from egresswatch.enrich.asset import Asset
 from egresswatch.pipeline.blind import BlindFlows
-from egresswatch.pipeline.columns import Ends
 from egresswatch.pipeline.notes import Addresses
+from egresswatch.pipeline.owned import Owned
 from egresswatch.pipeline.perimeter import directions
 from egresswatch.pipeline.watched import low_word
 from egresswatch.records import FLOW_RECORD
 
 CAMERA, REMOTE = "10.20.0.13", "203.0.113.9"
-WATCHED, OTHER = Asset("camera", macs=(1,), monitored=True), Asset("other")
 
 
 def record(orig=CAMERA, resp=REMOTE, **fields):
@@ -29,17 +27,15 @@ def record(orig=CAMERA, resp=REMOTE, **fields):
     return out
 
 
-def counted(*records, named=False, asset=WATCHED):
+def counted(*records, named=False, monitored=True):
     rows = np.concatenate(records)
-    ends = Ends(rows, Addresses())
-    nobody = np.full(len(rows), -1)
-    everybody = np.zeros(len(rows), np.int64)
     inside = rows["orig_class"] == 1
-    blind = BlindFlows()
-    blind.count(
-        rows, directions(rows), ends, [named], everybody, ([asset], np.where(inside, everybody, nobody)),
-        ([asset], np.where(inside, nobody, everybody)),
+    owners = Owned(
+        ["camera"], np.array([monitored, False]), np.array([-1, -1]), np.array([1, 0], np.uint64),
+        np.where(inside, 0, -1), np.where(inside, -1, 0),
     )  # fmt: skip
+    blind = BlindFlows(Addresses())
+    blind.count(rows, directions(rows), [named], np.zeros(len(rows), np.int64), owners)
     return list(blind.of_hosts())
 
 
@@ -85,7 +81,7 @@ def test_traffic_inside_does_not_count():
 
 def test_other_hosts_do_not_count():
     """The share is the cameras'."""
-    assert counted(record(), asset=OTHER) == []
+    assert counted(record(), monitored=False) == []
 
 
 def test_hosts_come_in_the_order_of_their_addresses():

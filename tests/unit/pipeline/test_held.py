@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Held records: none lost, in their order, and those of one host found whatever blocks they lie in."""
 
+import tracemalloc
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,9 +36,38 @@ def test_a_hosts_records_are_found_in_order(parts, words):
     orig, resp, flow = (names.index(name) for name in ("orig_lo", "resp_lo", "flow"))
     found = [int(row["flow"]) for block in held.of(sorted(words)) for row in block]
     assert found == [row[flow] for row in everything if row[orig] in words or row[resp] in words]
-    if everything:
-        assert held.take()["flow"].tolist() == list(range(len(everything)))
+    assert [row for block in held.drain(4) for row in block["flow"].tolist()] == list(range(len(everything)))
     assert len(held) == 0
+
+
+@given(PARTS, st.integers(1, 7))
+def test_records_leave_by_time_uid_and_number(parts, size):
+    """In parts of one size, whatever blocks they lay in; records that are equal in all three as they came."""
+    held, everything = Held(), []
+    for part in parts:
+        rows = records(*((a, b, len(everything) + k) for k, (a, b) in enumerate(part)))
+        rows["ts"], rows["uid"], rows["seq"] = rows["orig_lo"] % 3, rows["resp_lo"] % 2, rows["orig_lo"] % 2
+        everything += rows[["ts", "uid", "seq", "flow"]].tolist()
+        held.add(rows)
+    left = list(held.drain(size))
+    assert [len(block) for block in left[:-1]] == [size] * (len(left) - 1)
+    rows = [row for block in left for row in block[["ts", "uid", "seq", "flow"]].tolist()]
+    assert rows == sorted(everything)
+
+
+def test_a_million_records_are_not_copied_as_a_whole(monkeypatch):
+    """Joined blocks have a largest size, and leaving takes the room of the keys and of one part."""
+    monkeypatch.setattr("egresswatch.pipeline.held._JOINED", 64)
+    held, rows = Held(), records(*((1, 2, k) for k in range(1000)))
+    for at in range(0, 1000, 10):
+        held.add(rows[at : at + 10])
+    held.add(rows)
+    assert max(len(block.rows) for block in held._blocks[:-1]) <= 64
+    assert np.shares_memory(held._blocks[-1].rows, rows)
+    tracemalloc.start()
+    assert sum(len(part) for part in held.drain(100)) == 2000
+    assert tracemalloc.get_traced_memory()[1] < rows.nbytes
+    tracemalloc.stop()
 
 
 def test_blocks_stay_few():
