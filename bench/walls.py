@@ -37,7 +37,7 @@ def cold(load: Workload) -> float:
         environment = {"NUMBA_CACHE_DIR": folder}
         check = Program("egresswatch check --warm", lambda *_: installed("check", "--warm"), environment)
         done = run(check, load.little, pin=False)
-        if not any(Path(folder).rglob("*.nbi")):
+        if not any(path.is_file() for path in Path(folder).rglob("*")):
             raise ValueError("check --warm kept no kernel in the folder it was given")
     return done.wall
 
