@@ -23,6 +23,7 @@ from egresswatch.decode.kernels import decode
 from egresswatch.flow.table import FlowTable
 from egresswatch.packets import ASIDE, COUNTS, PACKET, QUOTE, TUNNEL_BITS, Bucket, Count
 from egresswatch.pipeline.asides import Aside, read_asides
+from egresswatch.pipeline.blocks import joined, picked
 from egresswatch.pipeline.notes import NS, payloads
 from egresswatch.records import NO_PACKET, Array, FrameBatch
 
@@ -129,8 +130,8 @@ class Front:
             else:
                 several.append(output.notes)
         if several:
-            notes = np.concatenate(several)
-            self._keep_notes(batch, spans, notes[np.argsort(notes["index"])])  # one note a packet
+            notes = joined(several)
+            self._keep_notes(batch, spans, notes.take(np.argsort(notes["index"])))  # one note a packet
         if aside:
             self._keep_asides(spans, read_asides(batch, packets, self._asides[: int(aside)]))
         yield from self._complete(self._present)
@@ -185,13 +186,13 @@ class Front:
         if not len(rows):
             return
         timed = rows["at"] == NO_PACKET
-        early = rows[timed]
-        if len(early):
+        if timed.any():
+            early = picked(rows, timed)
             seconds = early["tick"] // NS
             for number in np.unique(seconds).tolist():
-                self._second(number, 0).records.append(early[seconds == number])
-        if len(early) < len(rows):
-            rows = rows[~timed]
+                self._second(number, 0).records.append(picked(early, seconds == number))
+            rows = picked(rows, ~timed)
+        if len(rows):
             for span, low, high in _cuts(spans, rows["at"]):
                 self._second(span.number, span.part).records.append(rows[low:high])
 

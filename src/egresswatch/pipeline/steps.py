@@ -22,8 +22,10 @@ from egresswatch.source.ahead import Ahead
 
 BATCHES = 6
 """Batches that exist at a time when a thread reads them: one is read, one worked on, the others wait."""
-STEPS = 4
+STEPS = 6
 """Steps that exist at a time when a thread makes them."""
+QUIET = 32
+"""Batches without a complete second after which there is a step all the same: it tells the progress."""
 SWITCH = 0.0005
 """Seconds after which a thread that waits for the interpreter lock gets it (Python's own: 0.005)."""
 
@@ -63,12 +65,19 @@ class Steps:
         self._front.table.close()
 
 
-def _steps(source: Replay, batches: Iterator[FrameBatch], front: Front) -> Iterator[Step]:
+def _steps(source: Replay, batches: Iterator[FrameBatch], front: Front, quiet: int = 1) -> Iterator[Step]:
+    """``quiet``: batches without a complete second until there is a step without one."""
+    without = 0
     for batch in batches:
-        yield Step(list(front.feed(batch)), source.bytes_read, front.frames)
+        seconds, without = list(front.feed(batch)), without + 1
+        if seconds or without >= quiet:
+            yield Step(seconds, source.bytes_read, front.frames)
+            without = 0
     yield Step(list(front.finish()), source.bytes_read, front.frames, last=True)
 
 
 def _pipelined(source: Replay, front: Front) -> Iterator[Step]:
     with closing(Ahead(source.batches(), BATCHES, "read", source.stop)) as batches:
-        yield from _steps(source, batches, front)
+        # what is interpreted comes second by second: to count steps that bring nothing would keep the table
+        # from working ahead while one second is interpreted
+        yield from _steps(source, batches, front, QUIET)

@@ -21,7 +21,7 @@ import numpy as np
 from egresswatch.records import U8
 from egresswatch.source.streams import Stream
 
-ARENA = 4 << 20
+ARENA = 2 << 20
 """Bytes: stays in the outer caches until the frames are decoded, and holds thousands of them."""
 FIRST = 64 << 10
 """Bytes brought by the first call: enough for a header and the first frame of many files."""

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fast half: seconds come out whole, in order, and the same for every way of cutting the input."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from egresswatch.config import load
 from egresswatch.demo import acts
@@ -136,3 +140,25 @@ def test_cutting_changes_nothing_within_a_second(read, standing_clock, batch, si
     """The same parts with the same content; records of a table that is too small among them."""
     setting = f"flow.table_size={size}"
     assert shape(read(standing_clock, batch, setting)[1]) == shape(read(standing_clock, 10_000, setting)[1])
+
+
+@given(st.lists(st.integers(0, 5 * NS) | st.integers(0, 2000 * NS), min_size=1, max_size=60))
+def test_seconds_are_found_among_clocks(steps):
+    """Where the second changes, whether they are few or many, near each other or far apart."""
+    clocks = np.cumsum(np.array(steps, np.int64))
+    seconds = clocks // NS
+    expected = [0, *(k for k in range(1, len(clocks)) if seconds[k] != seconds[k - 1]), len(clocks)]
+    assert front_module._edges(clocks) == expected
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.data())
+def test_places_are_cut_by_spans(sizes, data):
+    """Each place lies in the span it is given with, none is lost."""
+    edges = [0, *np.cumsum(sizes).tolist()]
+    spans = [front_module.Span(number, 0, *ends) for number, ends in enumerate(pairwise(edges))]
+    places = sorted(data.draw(st.sets(st.integers(0, edges[-1] - 1), min_size=1)))
+    found = []
+    for span, low, high in front_module._cuts(spans, np.array(places)):
+        assert all(span.start <= place < span.stop for place in places[low:high])
+        found += places[low:high]
+    assert found == places

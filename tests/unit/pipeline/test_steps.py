@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -16,8 +17,11 @@ from egresswatch.demo.frames import pcap
 from egresswatch.pipeline import steps
 from egresswatch.pipeline.front import Front
 from egresswatch.pipeline.interpret import Interpreter
-from egresswatch.pipeline.replay import run
+from egresswatch.pipeline.replay import networks, run
 from egresswatch.result import ReplayOptions, StopSwitch
+from egresswatch.rules.site import load_site
+from egresswatch.sniff.probes import BUILTIN
+from egresswatch.source import open_replay
 from egresswatch.source.reader import FileReader
 
 
@@ -151,3 +155,18 @@ def test_the_interpreter_lock_is_asked_for_often(capture, monkeypatch):
     replay(capture, None, "replay.workers=2")
     assert seen
     assert set(seen) == {steps.SWITCH}
+
+
+def test_the_table_works_ahead_while_a_second_is_interpreted(capture, monkeypatch):
+    """Batches that complete no second are no steps of their own, until they are many."""
+    monkeypatch.setattr(steps, "QUIET", 4)
+    settings = load(None, ["replay.batch=1"])
+    front = Front(settings, BUILTIN, networks(load_site(None)), between=False)
+    batches = iter(open_replay([str(capture)], batch=1).batches())
+    quiet = list(steps._steps(open_replay([str(capture)]), batches, front, steps.QUIET))
+    empty = [step for step in quiet if not step.seconds]
+    assert len(quiet) < front.frames / 2
+    assert empty
+    numbers = [0, *(step.frames for step in quiet)]
+    assert max(after - before for before, after in pairwise(numbers)) <= 4
+    assert quiet[-1].last
