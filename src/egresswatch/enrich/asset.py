@@ -108,6 +108,8 @@ class Asset:
     """How often it went from one IPv4 address to another: many mean that a router sends for several."""
     settled: bool = False
     """The asset_id was given out (the host is or was monitored), so it stays as it is."""
+    row: int = -1
+    """Its row in the crowd: hosts are in the order in which they were seen first."""
     inventory: str = ""
     """``cameras.csv:12`` when the inventory lists it."""
     marks: dict[tuple[str, str], tuple[str, Mark]] = field(default_factory=dict)
@@ -143,6 +145,11 @@ def address_text(hi: int, lo: int, v6: bool) -> str:
     return inet_ntop(AF_INET6, (hi << 64 | lo).to_bytes(16, "big"))
 
 
+def host_key(mac: int, addr: str) -> str:
+    """What tells a host from others: its MAC, where that is known, else its address."""
+    return f"mac {mac_text(mac)}" if mac else f"address {addr}"
+
+
 def mac_text(mac: int) -> str:
     """``d4:b7:61:6f:c4:99``."""
-    return ":".join(f"{mac >> shift & 0xFF:02x}" for shift in range(40, -8, -8))
+    return mac.to_bytes(6, "big").hex(":")

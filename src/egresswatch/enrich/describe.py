@@ -16,11 +16,15 @@ from egresswatch.rules.makers import Vendor, chain, named
 from egresswatch.rules.site import Site
 from egresswatch.rules.site_model import WATCHED_ROLES
 
+_UNMARKED = identify((), {})
+
 
 def describe(asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str, Vendor]) -> None:
     """Everything of ``asset`` that follows from its marks, addresses and inventory row, but its id."""
-    local = bool(asset.mac & LOCAL_BIT)
-    found = identify((mark for _, mark in asset.marks.values()), vendors, local_mac=local)
+    found = _UNMARKED
+    if asset.marks:
+        local = bool(asset.mac & LOCAL_BIT)
+        found = identify((mark for _, mark in asset.marks.values()), vendors, local_mac=local)
     zones = [zone for ip in asset.ips if (zone := site.zone_of(ip, asset.vlan)) is not None]
     listed = entry is not None and entry.role != "client"
     asset.monitored = any(zone.monitored for zone in zones) if zones else listed or found.video

@@ -8,29 +8,48 @@ because alerts and rows carry it; a bare MAC is never one.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
-from egresswatch.enrich.asset import Asset
+from egresswatch.enrich.asset import Asset, address_text, host_key
+from egresswatch.enrich.crowd import Crowd
 
 _SHORTEST = 6
 
 
 class Ids:
-    """asset_id -> key of the host that has it."""
+    """asset_id -> key of the host that has it.
+
+    Hosts of the crowd get theirs when somebody wants an id, in the order in which they came: whoever came
+    first has the short one. So ``settle`` goes before everything else here.
+    """
 
     def __init__(self) -> None:
         self._keys: dict[str, str] = {}
+        self._of_rows: list[str] = []
+
+    def of_row(self, row: int) -> str:
+        """What a host of the crowd is called."""
+        return self._of_rows[row]
+
+    def settle(self, crowd: Crowd) -> Iterator[int]:
+        """Name the crowd. Gives the rows of those whose short id another one has: as what they are called
+        depends on who else is there, they are to be met."""
+        start = len(self._of_rows)
+        self._of_rows += [""] * (crowd.used - start)
+        for row, (mac, hi, lo, _, _, _, v6, met, _) in enumerate(
+            crowd.rows[start : crowd.used].tolist(), start
+        ):
+            if met:
+                continue
+            key = host_key(mac, "" if mac else address_text(hi, lo, v6))
+            self._of_rows[row] = self._take("", "", key)
+            if len(self._of_rows[row]) > len("host-") + _SHORTEST:
+                yield row
 
     def give(self, asset: Asset) -> None:
         """Name a host anew from what is known of it now."""
         self.free(asset)
-        wanted = asset.name
-        digest = hashlib.sha256(asset.key.partition(" ")[2].encode()).hexdigest()
-        length = _SHORTEST
-        while not wanted or self._keys.get(wanted, asset.key) != asset.key:
-            wanted = f"{asset.vendor or 'host'}-{digest[:length]}"
-            length += 2
-        asset.asset_id = wanted
-        self._keys[wanted] = asset.key
+        asset.asset_id = self._take(asset.name, asset.vendor, asset.key)
 
     def free(self, asset: Asset) -> None:
         """The host is no longer called so."""
@@ -41,3 +60,12 @@ class Ids:
         self.free(asset)
         asset.asset_id, asset.name, asset.settled = former.asset_id, former.name, True
         self._keys[asset.asset_id] = asset.key
+
+    def _take(self, name: str, vendor: str, key: str) -> str:
+        digest = hashlib.sha256(key.partition(" ")[2].encode()).hexdigest()
+        wanted, length = name, _SHORTEST
+        while not wanted or self._keys.get(wanted, key) != key:
+            wanted = f"{vendor or 'host'}-{digest[:length]}"
+            length += 2
+        self._keys[wanted] = key
+        return wanted

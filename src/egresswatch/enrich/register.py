@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from egresswatch.enrich import kernels
 from egresswatch.enrich.asset import Asset, Mark, Owners, Tables, address_text
+from egresswatch.enrich.crowd import address_words, noted
 from egresswatch.enrich.describe import describe
 from egresswatch.enrich.hosts import UNSPECIFIED, Hosts
 from egresswatch.enrich.ids import Ids
@@ -51,7 +53,11 @@ class Register:
         self._site = site
         self._inventory = inventory
         self._ids = Ids()
-        self._hosts = Hosts(tables, site.kind, self._ids, self._judge, max_hosts)
+        self._hosts = Hosts(tables, site, self._ids, self._describe, self._judge, max_hosts)
+        self._listed = np.array(
+            sorted({words.lo for ip in inventory.by_ip if (words := address_words(ip)) is not None}),
+            np.uint64,
+        )
         self._names = MakerNames(tables.vendors)
         self._refused_parts = 0
         self._read: dict[tuple[str, str, str], Reading] = {}
@@ -133,27 +139,29 @@ class Register:
         ``hi`` 0), ``v6``: is it an IPv6 address, ``mac`` as in ``asset``. Give distinct pairs of inside ends:
         each is looked up. Costs no object for a host that nobody knows more about than that it sends.
         """
-        pairs = zip(hi.tolist(), lo.tolist(), v6.tolist(), mac.tolist(), strict=True)
-        places: dict[int, int] = {}
-        found: list[Asset] = []
-        codes = np.full(len(lo), -1, np.int32)
-        for k, (high, low, six, sender) in enumerate(pairs):
-            asset = self.asset(address_text(high, low, six), sender)
+        self._hosts.settle()
+        crowd, asked = self._hosts.crowd, noted(mac, hi, lo, v6)
+        found = crowd.owners(asked)
+        met: dict[int, Asset] = {}
+        for k in np.flatnonzero(found == kernels.ASK).tolist():
+            asset = self.asset(address_text(int(hi[k]), int(lo[k]), bool(v6[k])), int(mac[k]))
+            found[k] = kernels.NOBODY if asset is None else asset.row
             if asset is not None:
-                codes[k] = places.setdefault(id(asset), len(found))
-                if codes[k] == len(found):
-                    found.append(asset)
-        return Owners(
-            codes,
-            [asset.asset_id for asset in found],
-            np.array([asset.monitored for asset in found], bool),
-            np.array([-1 if asset.vlan is None else asset.vlan for asset in found], np.int32),
-            np.array([asset.mac for asset in found], np.uint64),
-        )
+                met[asset.row] = asset
+        rows, places = np.unique(found[found >= 0], return_inverse=True)
+        codes = np.full(len(asked), -1, np.int32)
+        codes[found >= 0] = places.reshape(-1)
+        ids = [*map(self._ids.of_row, rows.tolist())]
+        monitored, vlans, macs = np.zeros(len(rows), bool), crowd.rows["vlan"][rows], crowd.rows["mac"][rows]
+        for row, asset in met.items():
+            at = int(np.searchsorted(rows, row))
+            ids[at], monitored[at], macs[at] = asset.asset_id, asset.monitored, asset.mac
+            vlans[at] = -1 if asset.vlan is None else asset.vlan
+        return Owners(codes, ids, monitored, vlans, macs)
 
     def monitored_at(self, addr: str, mac: int = 0) -> Asset | None:
         """``asset``, when it is monitored: cheap for hosts that are not."""
-        asset = self.asset(addr, mac)
+        asset = self._hosts.met(addr, mac)
         return asset if asset is not None and asset.monitored else None
 
     def observe_many(
@@ -165,14 +173,30 @@ class Register:
         ``inside`` bool: an inside or an outside sender. Gives (place, asset) for each note whose asset is
         monitored after it, before the next note is looked at; run it to its end.
         """
-        words = zip(mac.tolist(), hi.tolist(), lo.tolist(), v6.tolist(), strict=True)
-        rest = zip(vlan.tolist(), ts.tolist(), inside.tolist(), strict=True)
-        for k, ((sender, high, low, six), (tag, at, ours)) in enumerate(zip(words, rest, strict=True)):
-            addr = address_text(high, low, six)
-            kind = "inside" if ours else "outside"
-            asset = self.observe(sender, addr, None if tag < 0 else tag, at, kind)
-            if asset is not None and asset.monitored:
-                yield k, asset
+        notes = noted(mac, hi, lo, v6)
+        notes["vlan"], notes["ts"], notes["inside"], notes["strange"] = vlan, ts, inside, kernels.UNCHECKED
+        k = self._hosts.crowd.take(notes, 0, self._hosts.places)
+        while k < len(notes):
+            if k < 0:
+                k = -1 - k
+                self._check(notes[k:])
+            else:
+                sender, high, low, at, tag, six, ours = notes[k].item()[:7]
+                addr, kind = address_text(high, low, six), "inside" if ours else "outside"
+                asset = self.observe(sender, addr, None if tag < 0 else tag, at, kind)
+                if asset is not None and asset.monitored:
+                    yield k, asset
+                k += 1
+            k = self._hosts.crowd.take(notes, k, self._hosts.places)
+
+    def _check(self, notes: Array) -> None:
+        """Mark the notes whose MAC or address somebody says something about."""
+        macs, places = np.unique(notes["mac"], return_inverse=True)
+        by_mac, oui = self._inventory.by_mac, self._tables.oui
+        odd = np.array([mac in by_mac or oui(mac) is not None for mac in macs.tolist()], bool)
+        notes["strange"] = odd[places.reshape(-1)] * kernels.STRANGE_MAC
+        listed = np.isin(notes["lo"], self._listed) | self._site.zoned(notes["hi"], notes["lo"])
+        notes["strange"] |= listed * np.uint8(kernels.STRANGE_ADDR)
 
     def rows(self) -> list[dict[str, Any]]:
         """cameras.json: all monitored hosts, bystanders, and what the inventory lists but nobody saw."""
@@ -184,7 +208,7 @@ class Register:
         return sorted(watched, key=lambda asset: asset.asset_id)
 
     def __len__(self) -> int:
-        return len(self._hosts.all())
+        return len(self._hosts.crowd)
 
     def _seen(self, asset: Asset, vlan: int | None, ts: int) -> None:
         asset.first_seen = asset.first_seen or ts
@@ -232,12 +256,17 @@ class Register:
                 yield fingerprint_mark(told[0][0], " and ".join(words for _, words in told))
 
     def _judge(self, asset: Asset, *, settle: bool = True) -> None:
-        entry = self._entry(asset)
-        describe(asset, entry, self._site, self._tables.vendors)
+        entry = self._describe(asset)
         if not asset.settled:
             asset.name = entry.name if entry else ""
+            self._hosts.settle()
             self._ids.give(asset)
             asset.settled = settle and asset.monitored
+
+    def _describe(self, asset: Asset) -> Entry | None:
+        entry = self._entry(asset)
+        describe(asset, entry, self._site, self._tables.vendors)
+        return entry
 
     def _entry(self, asset: Asset) -> Entry | None:
         entry = self._inventory.by_mac.get(asset.mac) if asset.macs else None

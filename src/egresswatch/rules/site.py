@@ -15,13 +15,19 @@ import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_pton
+
+import numpy as np
 
 from egresswatch.errors import ConfigError
+from egresswatch.records import Array
 from egresswatch.rules.site_model import ALWAYS_INSIDE, DEFAULT_INSIDE, SILENT, Network, Policy, Reach, Zone
 from egresswatch.rules.site_reader import SiteText, read_site
 
 __all__ = ["Policy", "Reach", "Site", "Zone", "load_site"]
 
+_LOW = (1 << 64) - 1
+_MAPPED, _BROADCAST = 0xFFFF << 32, 0xFFFFFFFF
 _CACHE = 65536
 """Addresses whose answer is remembered; full, it starts anew (answers do not depend on it)."""
 
@@ -52,11 +58,15 @@ class Site:
         self._networks = _collapse((*ALWAYS_INSIDE, *listed, *own))
         self._by_network = _Prefixes((network, zone) for zone in text.zones for network in zone.networks)
         self._by_vlan = {vlan: zone for zone in text.zones for vlan in zone.vlans}
-        self._broadcast = {
-            str(network.broadcast_address)
+        self._broadcast = {_BROADCAST} | {
+            int(network.broadcast_address)
             for network in own
             if network.version == 4 and network.prefixlen <= 30
         }
+        self.zone_vlans = np.zeros(4096, bool)
+        """By VLAN id: is it a zone's?"""
+        self.zone_vlans[[vlan for vlan in self._by_vlan if vlan < 4096]] = True
+        self._spans = [_span(network) for zone in text.zones for network in zone.networks]
         self._known: dict[str, tuple[str, Zone | None]] = {}
 
     def inside_networks(self) -> list[Network]:
@@ -77,6 +87,15 @@ class Site:
         if zone is None and vlan is not None and kind == "inside":
             return self._by_vlan.get(vlan)
         return zone
+
+    def zoned(self, hi: Array, lo: Array) -> Array:
+        """Mask of addresses (in words, IPv4 mapped into the low one) that a zone's network may hold."""
+        hit = np.zeros(len(lo), bool)
+        for first, last in self._spans:
+            hit |= ((hi > first[0]) | ((hi == first[0]) & (lo >= first[1]))) & (
+                (hi < last[0]) | ((hi == last[0]) & (lo <= last[1]))
+            )
+        return hit
 
     def monitored(self, addr: str, vlan: int | None = None) -> bool | None:
         """Does the site want this host watched? None: the site says nothing about it."""
@@ -134,20 +153,35 @@ class Site:
         return known
 
     def _find(self, addr: str) -> tuple[str, Zone | None]:
-        try:
-            address = ipaddress.ip_address(addr)
-        except ValueError:
+        version, number = _number(addr)
+        if version == 0:
             return "outside", None
-        if address.version == 6 and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if address.is_multicast:
+        if number >> 28 == 0xE if version == 4 else number >> 120 == 0xFF:
             return "multicast", None
-        if str(address) == "255.255.255.255" or str(address) in self._broadcast:
+        if version == 4 and number in self._broadcast:
             return "broadcast", None
-        zone = self._by_network.longest(address)
+        zone = self._by_network.longest(version, number)
         if zone is not None:
             return "inside", zone[0]
-        return ("inside" if self._inside.longest(address) is not None else "outside"), None
+        return ("inside" if self._inside.longest(version, number) is not None else "outside"), None
+
+
+def _number(addr: str) -> tuple[int, int]:
+    """(version, number) of an address, (0, 0) of anything else; IPv4 in IPv6 (RFC 4291 §2.5.5.2) is IPv4."""
+    try:
+        if ":" not in addr:
+            return 4, int.from_bytes(inet_pton(AF_INET, addr), "big")
+        number = int.from_bytes(inet_pton(AF_INET6, addr), "big")
+    except (OSError, ValueError):
+        return 0, 0
+    return (4, number & _BROADCAST) if number >> 32 == 0xFFFF else (6, number)
+
+
+def _span(network: Network) -> tuple[tuple[np.uint64, np.uint64], tuple[np.uint64, np.uint64]]:
+    """First and last address of a network, in words."""
+    base = _MAPPED if network.version == 4 else 0
+    first, last = (base + int(end) for end in (network.network_address, network.broadcast_address))
+    return (np.uint64(first >> 64), np.uint64(first & _LOW)), (np.uint64(last >> 64), np.uint64(last & _LOW))
 
 
 class _Prefixes:
@@ -156,17 +190,17 @@ class _Prefixes:
     def __init__(self, entries: Iterable[tuple[Network, Zone | None]]) -> None:
         tables: dict[tuple[int, int], dict[int, Zone | None]] = {}
         for network, zone in entries:
-            tables.setdefault((network.version, network.prefixlen), {})[int(network.network_address)] = zone
-        self._tables = sorted(tables.items(), reverse=True)
+            shift = network.max_prefixlen - network.prefixlen
+            number = int(network.network_address) >> shift
+            tables.setdefault((shift, network.version), {})[number] = zone
+        # the smaller the shift, the longer the prefix
+        self._tables = [(*key, tables[key]) for key in sorted(tables)]
 
-    def longest(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[Zone | None] | None:
-        """The owner of the longest network that holds ``address``, in a tuple; None when none does."""
-        number = int(address)
-        for (version, length), table in self._tables:
-            if version == address.version:
-                base = number >> (address.max_prefixlen - length) << (address.max_prefixlen - length)
-                if base in table:
-                    return (table[base],)
+    def longest(self, version: int, number: int) -> tuple[Zone | None] | None:
+        """The owner of the longest network that holds an address, in a tuple; None when none does."""
+        for shift, of_version, table in self._tables:
+            if version == of_version and number >> shift in table:
+                return (table[number >> shift],)
         return None
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -275,3 +276,22 @@ def test_deep_nesting_is_refused(tmp_path):
     path.write_text("a = " + "[" * 100_000, encoding="utf-8")
     with pytest.raises(ConfigError):
         load_site(path)
+
+
+def test_zones_of_whole_columns_are_those_of_each_address(site):
+    """By network alone, IPv4 in IPv6 too; a network's broadcast address may count as held."""
+    texts = [
+        "10.20.0.0", "10.20.0.77", "10.19.255.255", "10.20.1.0", "2001:db8:20::", "2001:db8:20::ffff:1",
+        "2001:db8:20:1::", "2001:db8:1f:ffff::1", "::ffff:10.20.0.7", "203.0.113.7", "fe80::1",
+    ]  # fmt: skip
+    numbers = [int(ipaddress.ip_address(text)) + (0 if ":" in text else 0xFFFF << 32) for text in texts]
+    hi = np.array([number >> 64 for number in numbers], np.uint64)
+    lo = np.array([number & (1 << 64) - 1 for number in numbers], np.uint64)
+    assert site.zoned(hi, lo).tolist() == [site.zone_of(text) is not None for text in texts]
+    assert load_site(None).zoned(hi, lo).tolist() == [False] * len(texts)
+
+
+def test_vlans_of_zones_are_told_apart_from_others(site):
+    """What the register asks of hosts that nobody else speaks about."""
+    assert (bool(site.zone_vlans[20]), bool(site.zone_vlans[999])) == (True, False)
+    assert not load_site(None).zone_vlans.any()
