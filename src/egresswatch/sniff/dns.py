@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from egresswatch.records import Item, Message, Verdict
-from egresswatch.sniff import dnswire
+from egresswatch.sniff import dnsplain, dnswire
 from egresswatch.sniff.dnswire import Packet, Record, type_name
 
 MAX_ITEMS = 64
@@ -29,7 +29,12 @@ _RCODES = {
 # Updates (5) and stateful operations (6) carry no question in their first section.
 _OPCODES = (0, 1, 2, 4)
 _STATED = frozenset((dnswire.A, dnswire.AAAA, dnswire.CNAME, dnswire.HTTPS, dnswire.SVCB))
+_RESPONSE = 0x80
+_ADDRESS = {dnswire.A: "A", dnswire.AAAA: "AAAA"}
 _ASKED = {kind: f"type={type_name(kind)}" for kind in _STATED}
+
+# as a named tuple makes itself, at half the cost
+_made = tuple.__new__
 
 
 class DnsAnswer(NamedTuple):
@@ -83,10 +88,18 @@ def parse_mdns(m: Message) -> tuple[Item, ...] | None:
 
 
 def _unicast(payload: bytes) -> tuple[Item, ...] | None:
-    asked = dnswire.plain_question(payload)
+    asked = dnsplain.question(payload)
     if asked is not None:
-        name, kind = asked
-        return (Item("dns_query", name, _ASKED.get(kind) or f"type={type_name(kind)}"),)
+        name, kind, at = asked
+        count = payload[6] << 8 | payload[7]
+        if payload[2] < _RESPONSE:
+            if not count:
+                detail = _ASKED.get(kind) or f"type={type_name(kind)}"
+                return (_made(Item, ("dns_query", name, detail, None)),)
+        elif 0 < count <= MAX_ITEMS:
+            told = dnsplain.addresses(payload, at, count)
+            if told:
+                return _addresses(name, told)
     packet = dnswire.read(payload)
     if packet is None:
         return None
@@ -95,6 +108,18 @@ def _unicast(payload: bytes) -> tuple[Item, ...] | None:
     if packet.response:
         return _answers(packet)
     return tuple(Item("dns_query", name, f"type={type_name(kind)}") for name, kind in packet.questions)
+
+
+def _addresses(name: str, told: list[tuple[int, int, str]]) -> tuple[Item, ...]:
+    """What ``_answers`` tells of records that are all addresses of the name that was asked."""
+    texts = tuple(dict.fromkeys([text for _, _, text in told])) if len(told) > 1 else (told[0][2],)
+    least = min([ttl for _, ttl, _ in told]) if len(told) > 1 else told[0][1]
+    facts: DnsAnswer | None = _made(DnsAnswer, (name, (name,), texts, least))
+    items: list[Item] = []
+    for kind, ttl, text in told:
+        items.append(_made(Item, ("dns_answer", name, f"{_ADDRESS[kind]} {text} ttl={ttl}", facts)))
+        facts = None
+    return tuple(items)
 
 
 def _answers(packet: Packet) -> tuple[Item, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from ipaddress import IPv6Address
+from socket import inet_ntoa
 from typing import NamedTuple
 
 from egresswatch.sniff.text import printable
@@ -35,11 +36,12 @@ _TYPES = {
 _HEAD = struct.Struct(">2x5H").unpack_from
 _FIXED = struct.Struct(">HHIH").unpack_from
 _DOT = 0x2E
+_MAX_LABEL = 0x3F
 _POINTER = 0xC000
-_TO_FIRST = _POINTER | HEADER
+TO_FIRST = _POINTER | HEADER
 """A pointer to the first name of the message: what most records begin with."""
-_ONE_ASKED = b"\0\1\0\0"
-"""Counts of questions and answers."""
+NO_TTL = 1 << 31
+"""RFC 2181 §8: this and more is none."""
 _KNOWN_NAMES, _KNOWN_ADDRESSES = 4096, 1024
 _IPV4_HINT, _IPV6_HINT = 4, 6
 
@@ -81,17 +83,6 @@ def type_name(number: int) -> str:
     return _TYPES.get(number) or f"TYPE{number}"
 
 
-def plain_question(payload: bytes) -> tuple[str, int] | None:
-    """Name and type of a standard query that asks one thing; None: ``read`` has to look."""
-    if len(payload) < HEADER + 5 or payload[2] & 0xF8 or payload[4:8] != _ONE_ASKED:
-        return None
-    zero = payload.find(0, HEADER, HEADER + MAX_NAME)
-    if zero < 0 or zero + 4 >= len(payload):
-        return None
-    name = _plain(payload[HEADER : zero + 1], True)
-    return (name, payload[zero + 1] << 8 | payload[zero + 2]) if name else None
-
-
 def read(payload: bytes, *, local: bool = False) -> Packet | None:
     """The message in ``payload``; None when not even its first question or record is sound.
 
@@ -109,7 +100,7 @@ def read(payload: bytes, *, local: bool = False) -> Packet | None:
     cut = bool(flags & 0x0200)
     at = HEADER
     zero = payload.find(0, at, at + MAX_NAME)
-    first = _plain(payload[at : zero + 1], fold) if zero >= 0 else ""
+    first = plain_name(payload, at, zero + 1, fold) if zero >= 0 else ""
     try:
         for _ in range(min(questions, MAX_QUESTIONS)):
             if first and at == HEADER:
@@ -138,7 +129,7 @@ def _records(payload: bytes, at: int, count: int, first: str, fold: bool, told: 
     """
     size = len(payload)
     for _ in range(count):
-        if first and at + 2 <= size and payload[at] << 8 | payload[at + 1] == _TO_FIRST:
+        if first and at + 2 <= size and payload[at] << 8 | payload[at + 1] == TO_FIRST:
             name = first
             at += 2
         else:
@@ -150,7 +141,7 @@ def _records(payload: bytes, at: int, count: int, first: str, fold: bool, told: 
         end = at + length
         if end > size:
             raise _BrokenError
-        if ttl >= 1 << 31:  # RFC 2181 §8
+        if ttl >= NO_TTL:
             ttl = 0
         addresses: tuple[str, ...] = ()
         try:
@@ -210,7 +201,7 @@ def _name(payload: bytes, at: int, fold: bool) -> tuple[str, int]:
     """The name at ``at`` without its last dot, and where what follows it begins."""
     zero = payload.find(0, at, at + MAX_NAME)
     if zero >= 0:
-        name = _plain(payload[at : zero + 1], fold)
+        name = plain_name(payload, at, zero + 1, fold)
         if name:
             return name, zero + 1
     labels: list[bytes] = []
@@ -245,18 +236,32 @@ def _name(payload: bytes, at: int, fold: bool) -> tuple[str, int]:
     return _joined(labels, fold), after if after >= 0 else at + 1
 
 
-@lru_cache(maxsize=_KNOWN_NAMES)
-def _plain(raw: bytes, fold: bool) -> str:
-    """A name of which ``raw`` is all: labels and the zero behind them. Empty when it is not that.
+def plain_name(payload: bytes, at: int, end: int, fold: bool) -> str:
+    """The name that begins at ``at``, when labels and the zero behind them, just before ``end``, are all of
+    it. Empty when it is not that.
 
-    ``raw`` ends with its first zero byte and is no longer than a name may be. The same names are asked
-    for all day, so they are remembered.
+    There is no other zero before, and the name is no longer than one may be. Hosts are many and domains
+    are few: what stands behind the first label is remembered.
     """
+    begin = at + 1 + payload[at]
+    label = payload[at + 1 : begin]
+    if begin >= end or len(label) > _MAX_LABEL or not label.translate(None, b"-_").isalnum():
+        return _known(payload[at:end], fold)
+    text = (label.lower() if fold else label).decode("ascii")
+    if begin == end - 1:
+        return text
+    rest = _known(payload[begin:end], fold)
+    return f"{text}.{rest}" if rest else ""
+
+
+@lru_cache(maxsize=_KNOWN_NAMES)
+def _known(raw: bytes, fold: bool) -> str:
+    """The same for a name of which ``raw`` is all."""
     text = bytearray(raw)
     at, count, last = 0, 0, len(raw) - 1
     while at < last:
         length = raw[at]
-        if length >= 0x40:
+        if length > _MAX_LABEL:
             return ""
         text[at] = _DOT
         at += length + 1
@@ -276,9 +281,8 @@ def _joined(labels: list[bytes], fold: bool) -> str:
     return printable(raw.lower() if fold else raw, NAME_TEXT)
 
 
-def ipv4(raw: bytes) -> str:
-    """Dotted text of four bytes."""
-    return f"{raw[0]}.{raw[1]}.{raw[2]}.{raw[3]}"
+ipv4 = inet_ntoa
+"""Dotted text of four bytes."""
 
 
 @lru_cache(maxsize=_KNOWN_ADDRESSES)

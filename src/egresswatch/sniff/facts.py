@@ -19,6 +19,9 @@ _NAME_SOURCES: Final = {
     "tls_sni": ("sni", 3), "quic_sni": ("quic", 2), "http_connect": ("http", 1), "http_host": ("http", 1),
 }  # fmt: skip
 _NAME_RANK: Final = dict(_NAME_SOURCES.values())
+_KEPT: Final = frozenset((*_NAME_SOURCES, "ja4", "tls_cert_subject"))
+_SERVICES: Final = {int(parser): service for parser, service in SERVICES.items()}
+_MDNS: Final = int(Parser.MDNS)
 _LLMNR_PORT = 5355
 _ECH: Final = "ech"
 _MAX_NAMES = 8
@@ -27,18 +30,22 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 def add(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) -> tuple[Item, ...]:
     """Keep what ``parser`` read in ``m``; gives the items, and what they tell with what was known."""
-    items += resolvers.concluded(info, m, parser, items)
+    if parser in resolvers.CONCLUDE:
+        items += resolvers.concluded(info, m, parser, items)
     if not info.service:
-        llmnr = parser == Parser.MDNS and _LLMNR_PORT in (m.sport, m.dport)
-        info.service = "llmnr" if llmnr else SERVICES[parser]
+        llmnr = parser == _MDNS and _LLMNR_PORT in (m.sport, m.dport)
+        info.service = "llmnr" if llmnr else _SERVICES[parser]
     for item in items:
-        if item.kind == "ja4":
+        kind = item[0]
+        if kind not in _KEPT:
+            continue
+        if kind == "ja4":
             info.ja4 = info.ja4 or item.value
-        elif item.kind == "tls_cert_subject":
+        elif kind == "tls_cert_subject":
             if not info.cert_names:
                 info.cert_names, info.cert_from = cert_names(item), m.src
-        elif item.kind in _NAME_SOURCES:
-            source, rank = _NAME_SOURCES[item.kind]
+        else:
+            source, rank = _NAME_SOURCES[kind]
             if rank > _NAME_RANK.get(info.server_name_source, 0):
                 name = _host(item.value) if source == "http" else item.value
                 if name:

@@ -27,17 +27,18 @@ MAX_AHEAD_BYTES = 32 << 10
 _FAR = 1 << 20
 """An anchor this far before what was read belongs to a new connection on the same ports."""
 _HALF = 1 << 31
-_MASK = (1 << 32) - 1
+MASK = (1 << 32) - 1
+"""Of sequence numbers."""
 
 
 def distance(a: int, b: int) -> int:
     """``a - b`` in sequence space: negative when ``a`` is before ``b``."""
-    return ((a - b + _HALF) & _MASK) - _HALF
+    return ((a - b + _HALF) & MASK) - _HALF
 
 
 def repeats(seq: int, length: int, end: int) -> bool:
     """Do ``length`` bytes at ``seq`` lie before ``end``, near enough to be the same connection's?"""
-    return -_FAR <= distance((seq + length) & _MASK, end) <= 0
+    return -_FAR <= distance((seq + length) & MASK, end) <= 0
 
 
 class Segment(NamedTuple):
@@ -74,6 +75,15 @@ class Stream:
         self.base = self.next = self._low = 0
         self._ahead: list[Piece] = []
         self._ahead_bytes = 0
+
+    @classmethod
+    def behind(cls, parser: int, seq: int, end: int) -> Stream:
+        """A stream of which a first segment was read, to its end."""
+        stream = cls()
+        stream.parser, stream.idle = parser, False
+        stream.base = stream._low = seq
+        stream.next = end
+        return stream
 
     @property
     def held(self) -> int:
@@ -119,7 +129,7 @@ class Stream:
         # nearly every stream begins so: its first segment is the buffer, without a copy
         self.parser, self.base, self.idle = segment.parser, segment.seq, False
         self.buffer, self.cut = segment.payload, len(segment.payload) < segment.length
-        self.next = (segment.seq + segment.length) & _MASK
+        self.next = (segment.seq + segment.length) & MASK
         return True
 
     def _begins(self, segment: Piece, gap: int) -> bool:
@@ -154,7 +164,7 @@ class Stream:
         if skip >= segment.length or self.cut:
             return False
         self.buffer += segment.payload[skip:]
-        self.next = (segment.seq + segment.length) & _MASK
+        self.next = (segment.seq + segment.length) & MASK
         self.cut = len(segment.payload) < segment.length
         return True
 
@@ -187,7 +197,7 @@ class Stream:
         return True
 
     def _seen(self, segment: Piece) -> None:
-        end = (segment.seq + segment.length) & _MASK
+        end = (segment.seq + segment.length) & MASK
         if distance(end, self.next) > 0:
             self.next = end
 

@@ -17,6 +17,8 @@ _PORT = 853
 _PATH = "/dns-query"
 _OFFERS: Final = {Parser.TLS: ("dot", "tls_sni", "dot"), Parser.QUIC: ("doq", "quic_sni", "doq")}
 _PAIR: Final = {Parser.DTLS: "stun", Parser.STUN: "dtls"}
+CONCLUDE: Final = frozenset(map(int, (*_OFFERS, *_PAIR, Parser.HTTP)))
+"""What is read by these may tell more than it says."""
 WEBRTC = "webrtc"
 
 

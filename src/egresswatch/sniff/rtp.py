@@ -37,8 +37,8 @@ class Connection:
     __slots__ = ("_reports", "_sources")
 
     def __init__(self) -> None:
-        self._sources: set[tuple[int, int, int]] = set()
-        self._reports: dict[tuple[int, int, str], int] = {}
+        self._sources: tuple[tuple[int, int, int], ...] = ()
+        self._reports: dict[tuple[int, int, str], int] | None = None
 
     @property
     def done(self) -> bool:
@@ -65,7 +65,7 @@ class Connection:
         key = (m.side, ssrc, kind)
         if key in self._sources or len(self._sources) >= _MAX_SOURCES:
             return ()
-        self._sources.add(key)
+        self._sources += (key,)
         name = _MEDIA.get(kind) or f"{'dynamic' if kind >= _DYNAMIC else 'type'} {kind}"
         return (Item("rtp", name, f"ssrc 0x{ssrc:08x}, packets in sequence up to {seq}", (ssrc, kind)),)
 
@@ -75,12 +75,15 @@ class Connection:
             return None
         name, ssrc, packets, octets = found
         key = (m.side, ssrc, name)
-        told = self._reports.get(key)
+        reports = self._reports
+        if reports is None:
+            reports = self._reports = {}
+        told = reports.get(key)
         if told is not None and (octets < 2 * told or not octets):
             return ()
-        if told is None and len(self._reports) >= _MAX_SOURCES:
+        if told is None and len(reports) >= _MAX_SOURCES:
             return ()
-        self._reports[key] = octets
+        reports[key] = octets
         sent = f", {packets} packets and {octets} octets sent" if name == "sender report" else ""
         return (Item("rtcp", name, f"ssrc 0x{ssrc:08x}{sent}", (ssrc, packets, octets)),)
 

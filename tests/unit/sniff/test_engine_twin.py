@@ -16,6 +16,7 @@ from egresswatch.records import FlowInfo, Item, Message, Verdict
 from egresswatch.sniff import engine, facts, probes
 from egresswatch.sniff.engine import Engine
 from egresswatch.sniff.parsers import SERVICES, STREAMS, reader, within
+from egresswatch.sniff.reading import Streams
 from egresswatch.sniff.reassembly import Segment, Stream
 
 Build = Callable[..., Message]
@@ -28,15 +29,16 @@ class SlowEngine(Engine):
     def _segment(self, m: Message) -> list[Item]:
         if m.start and m.parser not in STREAMS:
             return self._datagram(m)
-        reading = self._readings.get(m.flow)
+        readings = self._readings
+        reading = readings.streams(m.flow)
         if reading is None:
-            if m.flow in self._done and (not m.start or self._repeated(m)):
+            if m.flow in readings.done and (not m.start or readings.repeated(m)):
                 return []
-            reading = self._open(m)
-            if reading is None:
+            if not readings.room(m):
                 return []
+            reading = readings.now[m.flow] = Streams()
         if m.start:
-            self._waiting.pop(m.flow, None)
+            readings.waiting.pop(m.flow, None)
         stream = reading.streams[m.side]
         if stream is None:
             stream = reading.streams[m.side] = Stream()
@@ -44,16 +46,16 @@ class SlowEngine(Engine):
         items: list[Item] = []
         if stream.add(Segment(m.seq, m.payload, m.length, m.start, m.parser)):
             items = self._read(reading, stream, m)
-        self._held += stream.held - before
-        if stream.held > self._side_bytes or self._held > engine._MAX_BYTES:
+        readings.held += stream.held - before
+        if stream.held > self._side_bytes or readings.held > engine._MAX_BYTES:
             self._shed["bytes"] += 1
-            self._held -= stream.held
+            readings.held -= stream.held
             stream.drop()
         if stream.parser == Parser.TLS and slow_spoken(reading):
-            self._finish(m.flow)
+            readings.finish(m.flow)
         return items
 
-    def _read(self, reading: engine._Reading, stream: Stream, m: Message) -> list[Item]:
+    def _read(self, reading: Streams, stream: Stream, m: Message) -> list[Item]:
         """Messages from the front of a stream until it has no whole one left."""
         items: list[Item] = []
         # a parser sees from the message whether more bytes can come: true of the stream, not of this packet
@@ -87,7 +89,7 @@ class SlowEngine(Engine):
         return list(items)
 
 
-def slow_spoken(reading: engine._Reading) -> bool:
+def slow_spoken(reading: Streams) -> bool:
     """Have both sides shown their handshake and gone over to encryption?"""
     both = zip(reading.streams, reading.matched, strict=True)
     return all(stream is not None and stream.idle and matched for stream, matched in both)
@@ -115,11 +117,14 @@ SIDES = [
     payloads.server_hello() + payloads.tls_data(40, "y"),
     b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n" * 2 + payloads.client_hello("in.example"),
     b"HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 3\r\n\r\nabc" * 2,
+    payloads.client_hello("lone.example"),
+    payloads.server_hello(),
 ]  # fmt: skip
-PARSERS = (Parser.TLS, Parser.TLS, Parser.HTTP, Parser.HTTP)
+PARSERS = (Parser.TLS, Parser.TLS, Parser.HTTP, Parser.HTTP, Parser.TLS, Parser.TLS)
 BASE = 0xFFFF_FF80
 PIECE = st.tuples(
-    st.integers(0, 3), st.integers(0, 260), st.integers(1, 300), st.sampled_from([True, True, False]),
+    st.integers(0, len(SIDES) - 1), st.one_of(st.just(0), st.integers(0, 260)), st.integers(1, 300),
+    st.sampled_from([True, True, False]),
     st.sampled_from([0, 0, 0, 7]), st.sampled_from([0, 0, 0, 5, 1 << 30]),
 )  # fmt: skip
 
@@ -156,7 +161,7 @@ def test_any_packets_are_read_as_by_the_twin(
 
 
 @settings(max_examples=50)
-@given(st.integers(20, 400), st.permutations(range(4)), st.randoms(use_true_random=False))
+@given(st.integers(20, 400), st.permutations(range(len(SIDES))), st.randoms(use_true_random=False))
 def test_whole_connections_are_read_as_by_the_twin(
     segment: Build, size: int, order: list[int], chance: random.Random
 ) -> None:

@@ -102,7 +102,7 @@ class SlowStream:
             return False
         fresh = segment.payload[skip:]
         self.buffer += fresh
-        self.next = (segment.seq + segment.length) & reassembly._MASK
+        self.next = (segment.seq + segment.length) & reassembly.MASK
         self.cut = len(segment.payload) < segment.length
         return True
 
@@ -136,7 +136,7 @@ class SlowStream:
         return True
 
     def _seen(self, segment: Segment) -> None:
-        end = (segment.seq + segment.length) & reassembly._MASK
+        end = (segment.seq + segment.length) & reassembly.MASK
         if distance(end, self.next) > 0:
             self.next = end
 
