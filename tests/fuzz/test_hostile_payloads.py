@@ -10,6 +10,7 @@ import time
 import unicodedata
 from itertools import count
 
+import numpy as np
 import pytest
 from test_hostile_captures import herd  # noqa: F401 - a fixture
 
@@ -17,7 +18,7 @@ from egresswatch.config import load
 from egresswatch.jit import DISABLED
 from egresswatch.patterns import RECOGNISER_BASE, Parser
 from egresswatch.pipeline.front import Front
-from egresswatch.pipeline.notes import Addresses, as_notes, message
+from egresswatch.pipeline.notes import Addresses, sent
 from egresswatch.pipeline.replay import _patterns, networks
 from egresswatch.rules import load_tables
 from egresswatch.rules.recogniser import Recognisers
@@ -57,9 +58,10 @@ def messages(herd, patterns, tmp_path_factory):  # noqa: F811
         seconds = [second for batch in source.batches() for second in front.feed(batch)]
         for second in (*seconds, *front.finish()):
             for block in second.notes:
-                for note, data in zip(as_notes(block.rows), block.payloads, strict=True):
-                    if data is not None:
-                        out.append(message(note, block.first + note.place, data, addresses))
+                held = [(k, payload) for k, payload in enumerate(block.payloads) if payload is not None]
+                rows = block.rows[[k for k, _ in held]]
+                first = np.full(len(rows), block.first)
+                out += [one.message for one in sent(rows, first, [data for _, data in held], addresses)]
         source.close()
     assert len(out) > 30
     return out

@@ -33,10 +33,26 @@ class Conduct:
         self._served = _ports(tables, "served_port")
         self._contacted = _ports(tables, "contacted_port")
 
+    def wanted(self, rows: Array) -> Array:
+        """Mask of the records that ``read`` has a use for."""
+        served, contacted = self._masks(rows)
+        mask: Array = served | contacted
+        return mask
+
     def read(self, rows: Array) -> None:
         """First records of flows, in their order."""
+        served, contacted = self._masks(rows)
+        for mask, end, kind in ((served, "resp", "served_port"), (contacted, "orig", "contacted_port")):
+            for row in rows[mask]:
+                words = int(row[f"{end}_hi"]), int(row[f"{end}_lo"])
+                addr = self._addresses.text(*words, int(row["ver"] == 6))
+                value = f"{proto_name(int(row['proto']))}/{int(row['resp_p'])}"
+                self._evidence(addr, int(row[f"{end}_mac"]), kind, value, int(row["tick"]))
+
+    def _masks(self, rows: Array) -> tuple[Array, Array]:
+        """Records of a port that answered inside, and of one that was contacted outside."""
         if not (len(self._served) or len(self._contacted)):
-            return
+            return np.zeros(len(rows), bool), np.zeros(len(rows), bool)
         code = rows["proto"].astype(np.uint32) << 16 | rows["resp_p"]
         first = (rows["seq"] == 0) & ((rows["oriented"] != 0) | (rows["proto"] != _TCP))
         first &= rows["orig_class"] == _INSIDE
@@ -44,12 +60,7 @@ class Conduct:
         served &= rows["outcome"] == Outcome.answered
         contacted = first & (rows["resp_class"] == _OUTSIDE) & np.isin(code, self._contacted)
         contacted &= rows["orig_pkts"] > 0
-        for mask, end, kind in ((served, "resp", "served_port"), (contacted, "orig", "contacted_port")):
-            for row in rows[mask]:
-                words = int(row[f"{end}_hi"]), int(row[f"{end}_lo"])
-                addr = self._addresses.text(*words, int(row["ver"] == 6))
-                value = f"{proto_name(int(row['proto']))}/{int(row['resp_p'])}"
-                self._evidence(addr, int(row[f"{end}_mac"]), kind, value, int(row["tick"]))
+        return served, contacted
 
 
 def _ports(tables: MatchTables, kind: str) -> Array:

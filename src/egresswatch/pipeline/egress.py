@@ -8,7 +8,10 @@ Without a policy only flows between inside and outside count; with one also thos
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from egresswatch.detect.verdict import judge
 from egresswatch.enrich.asset import Asset
@@ -20,7 +23,7 @@ from egresswatch.pipeline.columns import uid_text
 from egresswatch.pipeline.community import community_id
 from egresswatch.pipeline.notes import Addresses, Note
 from egresswatch.pipeline.perimeter import opened_inside, opener
-from egresswatch.records import AddressClass, EndReason, FlowInfo, Outcome
+from egresswatch.records import NO_PACKET, AddressClass, Array, EndReason, FlowInfo, Outcome
 from egresswatch.rules import MatchTables
 from egresswatch.rules.site import Site
 
@@ -52,6 +55,49 @@ class Facts(NamedTuple):
     vlan: int | None
     final: bool
     proxied: bool = False
+
+
+class Record(NamedTuple):
+    """What an event takes from a FLOW_RECORD row."""
+
+    flow: int
+    uid: int
+    tick: int
+    ts_flow: int
+    ts_end: int
+    proto: int
+    ver: int
+    orig_hi: int
+    orig_lo: int
+    resp_hi: int
+    resp_lo: int
+    orig_p: int
+    resp_p: int
+    orig_mac: int
+    resp_mac: int
+    orig_class: int
+    resp_class: int
+    orig_sum_bytes: int
+    resp_sum_bytes: int
+    orig_sum_pkts: int
+    resp_sum_pkts: int
+    sum_missed: int
+    vlan: int
+    vlan_tags: int
+    oriented: int
+    outcome: int
+    end: int
+
+
+def in_order(parts: Sequence[Array]) -> Array:
+    """Records of some parts in the order in which flows ended, whoever exported them."""
+    rows = np.concatenate(parts)
+    return rows[np.lexsort((rows["seq"], rows["uid"], rows["at"] != NO_PACKET, rows["tick"]))]
+
+
+def as_records(rows: Array) -> Iterator[Record]:
+    """FLOW_RECORD rows as tuples."""
+    return map(Record._make, zip(*(rows[name].tolist() for name in Record._fields), strict=True))
 
 
 class EgressEvents:
@@ -98,29 +144,32 @@ class EgressEvents:
             _OUTCOMES[note.outcome], note.vlan, final=False, proxied=proxied,
         )  # fmt: skip
 
-    def of_record(self, row: Any) -> Facts | None:
-        """Facts of a FLOW_RECORD row; None when it does not leave anything."""
-        proto, ports = int(row["proto"]), (int(row["orig_p"]), int(row["resp_p"]))
-        opened = opener(0, bool(row["oriented"]), proto, ports)
-        proxied = int(row["flow"]) in self.proxied
-        classes = int(row["orig_class"]), int(row["resp_class"])
+    def of_record(self, record: Record) -> Facts | None:
+        """Facts of a record's flow; None when it does not leave anything."""
+        proto, ports = record.proto, (record.orig_p, record.resp_p)
+        opened = opener(0, bool(record.oriented), proto, ports)
+        proxied = record.flow in self.proxied
+        classes = record.orig_class, record.resp_class
         inside = opened if proxied else self._inside_end(*classes, opened)
         if inside is None:
             return None
-        one, other = ("resp", "orig") if inside else ("orig", "resp")
-        v6 = int(int(row["ver"]) == 6)
-        lport, rport = int(row[f"{one}_p"]), int(row[f"{other}_p"])
+        v6 = int(record.ver == 6)
+        orig = (
+            self._addresses.text(record.orig_hi, record.orig_lo, v6), record.orig_mac, record.orig_p,
+            (record.orig_sum_bytes, record.orig_sum_pkts),
+        )  # fmt: skip
+        resp = (
+            self._addresses.text(record.resp_hi, record.resp_lo, v6), record.resp_mac, record.resp_p,
+            (record.resp_sum_bytes, record.resp_sum_pkts),
+        )  # fmt: skip
+        host, mac, lport, out = resp if inside else orig
+        remote, _, rport, into = orig if inside else resp
         return Facts(
-            int(row["tick"]), 0, int(row["uid"]), proto,
-            self._addresses.text(int(row[f"{one}_hi"]), int(row[f"{one}_lo"]), v6), int(row[f"{one}_mac"]),
-            self._addresses.text(int(row[f"{other}_hi"]), int(row[f"{other}_lo"]), v6), lport, rport,
+            record.tick, 0, record.uid, proto, host, mac, remote, lport, rport,
             classes[0] != classes[1] or proxied,
-            proxied or opened_inside(inside == 0, bool(row["oriented"]), proto, lport, rport),
-            int(row["ts_flow"]), int(row["ts_end"]),
-            (int(row[f"{one}_sum_bytes"]), int(row[f"{one}_sum_pkts"])),
-            (int(row[f"{other}_sum_bytes"]), int(row[f"{other}_sum_pkts"])),
-            int(row["sum_missed"]), _OUTCOMES[int(row["outcome"])],
-            int(row["vlan"]) if row["vlan_tags"] else None, final=int(row["end"]) != EndReason.active,
+            proxied or opened_inside(inside == 0, bool(record.oriented), proto, lport, rport),
+            record.ts_flow, record.ts_end, out, into, record.sum_missed, _OUTCOMES[record.outcome],
+            record.vlan if record.vlan_tags else None, final=record.end != EndReason.active,
             proxied=proxied,
         )  # fmt: skip
 

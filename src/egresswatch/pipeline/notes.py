@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the kernel's notes to values Python can use: the frontier between per packet and per flow.
 
-``Note`` has the fields of a NOTE row, in its order, so that a whole block becomes tuples at once.
-Payloads are copied out while the batch still holds them.
+Notes stay in columns; only those that carry a payload become a ``Sent``, and only those that give rise to
+an event become a ``Note``, which has the fields of a NOTE row, in its order. Payloads are copied out while
+the batch still holds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from socket import AF_INET6, inet_ntop
 from typing import NamedTuple
 
@@ -15,11 +16,12 @@ import numpy as np
 
 from egresswatch.flow.layout import NOTE
 from egresswatch.packets import KEY_V6, PF_FRAG_FIRST, PF_FRAG_LATER, PF_MORE
-from egresswatch.records import Array, FrameBatch, Message
+from egresswatch.records import AddressClass, Array, FrameBatch, Message, Outcome
 
 NS = 1_000_000_000
 _CACHE = 262_144
 _FIELDS = [name for name in NOTE.names or () if name != "pad"]
+_INSIDE = int(AddressClass.inside)
 
 
 class Note(NamedTuple):
@@ -77,26 +79,41 @@ class Note(NamedTuple):
         return self.vlan_word >> 12 & 0xFFF if self.vlan_word >> 28 else None
 
 
-def as_notes(rows: Array) -> Iterator[Note]:
-    """NOTE rows as tuples; column by column, because that is five times as fast as row by row."""
-    return map(Note._make, zip(*(rows[name].tolist() for name in _FIELDS), strict=True))
+def note_at(rows: Array, place: int) -> Note:
+    """One NOTE row as a tuple."""
+    return Note._make(rows[_FIELDS][place].item())
 
 
 class Addresses:
     """Canonical text of addresses, remembered for the run (bounded; full, it starts anew)."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, int], str] = {}
+        self._four: dict[int, str] = {}
+        self._six: dict[tuple[int, int], str] = {}
 
     def text(self, hi: int, lo: int, v6: int) -> str:
         """``203.0.113.9`` or RFC 5952 text."""
-        key = (hi, lo, v6)
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= _CACHE:
-                self._known.clear()
-            known = self._known[key] = address_text(hi, lo, v6)
-        return known
+        if v6:
+            six = self._six.get((hi, lo))
+            if six is None:
+                if len(self._six) >= _CACHE:
+                    self._six.clear()
+                six = self._six[hi, lo] = address_text(hi, lo, v6)
+            return six
+        four = self._four.get(lo)
+        if four is None:
+            if len(self._four) >= _CACHE:
+                self._four.clear()
+            four = self._four[lo] = address_text(hi, lo, v6)
+        return four
+
+    def texts(self, hi: Array, lo: Array, v6: Array) -> list[str]:
+        """``text`` of whole columns."""
+        words = zip(hi.tolist(), lo.tolist(), v6.tolist(), strict=True)
+        if v6.any():
+            return [self.text(*address) for address in words]
+        known = self._four.get
+        return [known(low) or self.text(high, low, six) for high, low, six in words]
 
     def of(self, note: Note, side: int) -> str:
         """Address of one end of a note's flow."""
@@ -123,17 +140,58 @@ def payloads(batch: FrameBatch, rows: Array) -> list[bytes | None]:
     return out
 
 
-def message(note: Note, frame: int, payload: bytes, addresses: Addresses) -> Message:
-    """What the sniff engine is given of a note."""
-    meta, side, flags = note.meta, note.side, note.flags
-    a, b = addresses.of(note, 0), addresses.of(note, 1)
-    port_a, port_b = meta >> 48, meta >> 32 & 0xFFFF
-    fragment = flags & (PF_FRAG_FIRST | PF_FRAG_LATER)
-    return Message(
-        note.ts, frame, note.flow, side, meta >> 8 & 0xFF,
-        b if side else a, a if side else b, port_b if side else port_a, port_a if side else port_b,
-        note.parser or note.recogniser, bool(note.start), note.seq, note.tcp_flags, payload, note.pay_len,
-        note.src_mac, note.dst_mac, note.vlan,
-        note.frag_id if fragment else 0, note.frag_off, bool(flags & PF_MORE),
-        1 if side == note.orig else 2, 0 if fragment else note.number,
+class Sent(NamedTuple):
+    """A message, and what else its note says of it."""
+
+    message: Message
+    recogniser: int
+    """Also asked for by this one; 0: by none."""
+    uid: int
+    src_inside: bool
+    dst_inside: bool
+    answered: bool
+    a_lo: int
+    b_lo: int
+
+
+_MESSAGE, _SENT = partial(tuple.__new__, Message), partial(tuple.__new__, Sent)
+
+
+def sent(rows: Array, first: Array, payloads: list[bytes], addresses: Addresses) -> list[Sent]:
+    """NOTE rows that have a payload to read. ``first``: number of the first frame of each one's batch."""
+    side, meta, flags, tag = rows["side"] != 0, rows["meta"], rows["flags"], rows["vlan"]
+    v6, port_a, port_b = meta & _u(KEY_V6) != 0, meta >> _u(48), meta >> _u(32) & _u(0xFFFF)
+    a_hi, a_lo, b_hi, b_lo = (rows[name] for name in ("a_hi", "a_lo", "b_hi", "b_lo"))
+    fragment = flags & (PF_FRAG_FIRST | PF_FRAG_LATER) != 0
+    vlans: list[int | None] = [None] * len(rows)
+    for place in np.flatnonzero(tag >> 28).tolist():
+        vlans[place] = int(tag[place]) >> 12 & 0xFFF
+    messages = map(
+        _MESSAGE,
+        zip(
+            rows["ts"].tolist(), (first + rows["index"]).tolist(), rows["flow"].tolist(),
+            rows["side"].tolist(), (meta >> _u(8) & _u(0xFF)).tolist(),
+            addresses.texts(np.where(side, b_hi, a_hi), np.where(side, b_lo, a_lo), v6),
+            addresses.texts(np.where(side, a_hi, b_hi), np.where(side, a_lo, b_lo), v6),
+            np.where(side, port_b, port_a).tolist(), np.where(side, port_a, port_b).tolist(),
+            np.where(rows["parser"] != 0, rows["parser"], rows["recogniser"]).tolist(),
+            (rows["start"] != 0).tolist(), rows["seq"].tolist(), rows["tcp_flags"].tolist(), payloads,
+            rows["pay_len"].tolist(), rows["src_mac"].tolist(), rows["dst_mac"].tolist(), vlans,
+            np.where(fragment, rows["frag_id"], 0).tolist(), rows["frag_off"].tolist(),
+            (flags & PF_MORE != 0).tolist(), np.where(rows["side"] == rows["orig"], 1, 2).tolist(),
+            np.where(fragment, 0, rows["number"]).tolist(),
+            strict=True,
+        ),
     )  # fmt: skip
+    a, b = rows["class_ab"] >> 4 == _INSIDE, rows["class_ab"] & 15 == _INSIDE
+    about = zip(
+        messages, rows["recogniser"].tolist(), rows["uid"].tolist(),
+        np.where(side, b, a).tolist(), np.where(side, a, b).tolist(),
+        (rows["outcome"] == Outcome.answered).tolist(), a_lo.tolist(), b_lo.tolist(),
+        strict=True,
+    )  # fmt: skip
+    return list(map(_SENT, about))
+
+
+def _u(number: int) -> np.uint64:
+    return np.uint64(number)

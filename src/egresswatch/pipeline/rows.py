@@ -9,7 +9,7 @@ the same hours. Bounded by ``output.max_held_rows``: a fuller hour is judged ear
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from egresswatch.pipeline.judging import Infos, Judge
 from egresswatch.pipeline.notes import Addresses
 from egresswatch.pipeline.owned import owned
 from egresswatch.pipeline.perimeter import directions
+from egresswatch.pipeline.sightings import Sightings
 from egresswatch.pipeline.sums import Sums
 from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Direction, EndReason, FlowInfo, Outcome
@@ -38,19 +39,6 @@ _BLOCK = 1 << 16
 """Rows judged at a time: bounds the memory that their texts take."""
 
 
-class HeldSighting(NamedTuple):
-    """A sighting whose host may still get its name."""
-
-    ts: int
-    frame: int
-    uid: int
-    kind: str
-    value: str
-    detail: str
-    host: str
-    mac: int
-
-
 class Rows:
     """The hold and the way out of it, and what is summed up on the way."""
 
@@ -62,7 +50,9 @@ class Rows:
         self._flows, self._sightings_out = flows, sightings
         self._max = settings.output.max_held_rows
         self._held = Held()
-        self._sightings: list[HeldSighting] = []
+        self._sightings = Sightings()
+        self.sight = self._sightings.add
+        """Keep a sighting."""
         self._infos: dict[int, FlowInfo] = {}
         self._addresses = Addresses()
         self._judge = Judge(site, classifier, networks, self._addresses)
@@ -80,10 +70,6 @@ class Rows:
     def learn(self, flow: int, info: FlowInfo) -> None:
         """What was read on a flow; the object goes on changing while the flow lives."""
         self._infos[flow] = info
-
-    def sight(self, sighting: HeldSighting) -> None:
-        """Keep a sighting."""
-        self._sightings.append(sighting)
 
     @property
     def full(self) -> bool:
@@ -105,21 +91,9 @@ class Rows:
             for rows in self._held.drain(_BLOCK):
                 self._write(rows, infos)
         self._infos = {flow: self._infos[flow] for flow in sorted(live or ()) if flow in self._infos}
-        if self._sightings and self._sightings_out is not None:
-            held = sorted(self._sightings, key=lambda s: (s.ts, s.frame))
-            self._sightings_out.write({
-                "ts": [s.ts for s in held],
-                "uid": columns.uids(np.array([s.uid for s in held], np.uint64)),
-                "kind": [s.kind for s in held],
-                "value": [s.value for s in held],
-                "detail": [s.detail for s in held],
-                "asset": [self._asset_id(s.host, s.mac) for s in held],
-            })  # fmt: skip
-        self._sightings = []
-
-    def _asset_id(self, host: str, mac: int) -> str:
-        asset = self._register.asset(host, mac) if host else None
-        return asset.asset_id if asset is not None else ""
+        if len(self._sightings) and self._sightings_out is not None:
+            self._sightings_out.write(self._sightings.take(self._register))
+        self._sightings.clear()
 
     # --- one block of rows ------------------------------------------------------------------------
     def _write(self, rows: Array, infos: Infos) -> None:

@@ -12,7 +12,6 @@ from socket import AF_INET, AF_INET6, inet_pton
 
 import numpy as np
 
-from egresswatch.flow.layout import N_HOST
 from egresswatch.packets import KEY_V6
 from egresswatch.records import Array
 from egresswatch.rules import MatchTables
@@ -26,19 +25,24 @@ class Networks:
 
     def __init__(self, tables: MatchTables) -> None:
         self._v6 = bool(tables.nets.get(6))
-        spans = []
+        spans: list[list[int]] = []
         for length, table in tables.nets.get(4, ()):
-            for number in table:
-                first = number << (32 - length)
-                spans.append((_MAPPED | first, _MAPPED | first + (1 << (32 - length)) - 1))
-        self._spans = [(np.uint64(first), np.uint64(last)) for first, last in sorted(spans)]
+            size = 1 << (32 - length)
+            spans += ([_MAPPED | number * size, (_MAPPED | number * size) + size] for number in table)
+        edges: list[int] = []
+        for first, end in sorted(spans):
+            if edges and first <= edges[-1]:
+                edges[-1] = max(edges[-1], end)
+            else:
+                edges += (first, end)
+        self._edges = np.array(edges, np.uint64)
+        """Where networks begin and end, by turns; they neither overlap nor touch."""
 
     def near(self, one: Array, other: Array, v6: Array) -> Array:
         """Mask: does one of the two low words lie in a network that a rule names? (IPv6: may it?)"""
         hit = v6 & self._v6
         for low in (one, other):
-            for first, last in self._spans:
-                hit |= (low >= first) & (low <= last) & ~v6
+            hit |= (np.searchsorted(self._edges, low, "right") & 1 != 0) & ~v6
         return hit
 
 
@@ -51,6 +55,8 @@ class Watched:
         self._fresh: list[int] = []
         self._tiers: list[Array] = []
         self._all = False
+        self.news: list[int] = []
+        """What has become of interest since somebody emptied this."""
 
     def add(self, *low_words: int) -> None:
         """Look at flows of these addresses from now on."""
@@ -59,6 +65,7 @@ class Watched:
         fresh = [word for word in low_words if word not in self._low]
         self._low.update(fresh)
         self._fresh += fresh
+        self.news += fresh
         if len(self._low) > _MAX:
             self._all = True
             self._low, self._fresh, self._tiers = set(), [], []
@@ -67,15 +74,10 @@ class Watched:
         """Is one end of interest?"""
         return a_lo in self._low or b_lo in self._low or self._all
 
-    def loud(self, rows: Array) -> Array:
-        """Mask of NOTE rows that have a payload to read, show a host, or are ``near``."""
-        wanted: Array = (rows["parser"] != 0) | (rows["recogniser"] != 0) | (rows["kind"] & N_HOST != 0)
-        wanted |= self.near(rows)
-        return wanted
-
-    def quiet(self, rows: Array) -> Array:
-        """Mask of the NOTE rows that are not ``loud`` but of interest by an address."""
-        return ~self.loud(rows) & self.either(rows["a_lo"], rows["b_lo"])
+    @property
+    def everything(self) -> bool:
+        """Is every address of interest?"""
+        return self._all
 
     def either(self, one: Array, other: Array) -> Array:
         """Mask: is one of the two low words of interest?"""

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flows that one inside host asks another to carry outside: noted up to a bound, and counted beyond it."""
+"""Records as events take them; flows that one inside host asks another to carry outside: noted up to a
+bound, and counted beyond it."""
+
+import numpy as np
 
 from egresswatch.config import load
 from egresswatch.demo.frames import ACK, NS, PSH, End, Frame, ethernet, ip, pcap, tcp
-from egresswatch.pipeline.egress import EgressEvents
+from egresswatch.pipeline.egress import EgressEvents, as_records, in_order
 from egresswatch.pipeline.replay import run
+from egresswatch.records import FLOW_RECORD, NO_PACKET
 from egresswatch.result import ReplayOptions
 
 T0 = 1_700_000_000 * NS
@@ -45,3 +49,26 @@ def test_a_flood_of_proxy_requests_is_in_the_ledger(tmp_path):
     path.write_bytes(pcap(frames))
     result = run(ReplayOptions((str(path),), load(None, ["flow.table_size=4096", "sniff.max_flows=8"])))
     assert result.ledger["refused"]["proxied_flows"] == 12
+
+
+def test_records_come_in_the_order_in_which_they_were_exported():
+    """By time, what time ended first, then by flow and record: however they were exported."""
+    rows = np.zeros(5, FLOW_RECORD)
+    rows["flow"] = [1, 2, 3, 4, 5]
+    rows["tick"] = [9, 5, 5, 5, 5]
+    rows["at"] = [NO_PACKET, 3, NO_PACKET, NO_PACKET, NO_PACKET]
+    rows["uid"] = [1, 1, 8, 2, 2]
+    rows["seq"] = [0, 0, 0, 1, 0]
+    wanted = [5, 4, 3, 2, 1]
+    assert in_order([rows])["flow"].tolist() == wanted
+    assert in_order([rows[3:], rows[:1], rows[1:3]])["flow"].tolist() == wanted
+
+
+def test_records_as_tuples():
+    """Their fields by name, in Python's own numbers."""
+    rows = np.zeros(2, FLOW_RECORD)
+    rows["orig_p"], rows["flow"] = [443, 80], [1 << 63, 2]
+    one, other = as_records(rows)
+    assert (one.orig_p, one.flow, other.orig_p, other.flow) == (443, 1 << 63, 80, 2)
+    assert {type(value) for value in one} == {int}
+    assert list(as_records(rows[:0])) == []

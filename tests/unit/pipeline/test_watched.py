@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which flows are looked at: nobody of interest is passed over."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from egresswatch.pipeline import watched
 from egresswatch.pipeline.replay import networks
-from egresswatch.pipeline.watched import Watched, low_word
+from egresswatch.pipeline.watched import Networks, Watched, low_word
 from egresswatch.rules import load_tables
 from egresswatch.rules.site import load_site
 
@@ -45,6 +46,65 @@ def test_too_much_of_interest_means_everything(tables, monkeypatch):
     some.add(1, 2, 3, 4)
     assert some.holds(100, 200)
     assert some.either(np.array([100], np.uint64), np.array([200], np.uint64)).tolist() == [True]
+
+
+def nets(four, six=()):
+    tables = {}
+    for version, texts in ((4, four), (6, six)):
+        found = {}
+        for network in map(ip_network, texts):
+            number = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
+            found.setdefault(network.prefixlen, {})[number] = ()
+        if found:
+            tables[version] = tuple(sorted(found.items(), reverse=True))
+    return Networks(SimpleNamespace(nets=tables))
+
+
+def near(some, *addrs):
+    low = np.array([low_word(addr) for addr in addrs], np.uint64)
+    v6 = np.array([":" in addr for addr in addrs])
+    away = np.full(len(low), low_word("198.51.100.1"), np.uint64)
+    one, other = some.near(low, away, v6), some.near(away, low, v6)
+    assert one.tolist() == other.tolist(), "either end is enough"
+    return one.tolist()
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ["203.0.113.64/26", "192.0.2.0/24"],
+        ["203.0.113.64/26", "203.0.113.64/27", "203.0.113.127/32", "192.0.2.0/25", "192.0.2.128/25"],
+        ["192.0.2.0/24", "192.0.3.0/24", "203.0.113.64/26", "203.0.113.70/32"],
+    ],
+    ids=["apart", "one in another", "side by side"],
+)
+def test_networks_by_column(networks):
+    """First and last address of each, and those just outside, however the networks lie to each other."""
+    some = nets(networks)
+    assert near(some, "203.0.113.63", "203.0.113.64", "203.0.113.127", "203.0.113.128") == [
+        False, True, True, False
+    ]  # fmt: skip
+    assert near(some, "192.0.1.255", "192.0.2.0", "192.0.2.127", "192.0.2.128", "192.0.2.255") == [
+        False, True, True, True, True
+    ]  # fmt: skip
+
+
+def test_networks_of_ipv6_are_only_guessed_at():
+    """One anywhere makes every IPv6 address worth a look; without one none is."""
+    assert near(nets(["0.0.0.0/0"]), "2001:db8::1", "203.0.113.9") == [False, True]
+    assert near(nets([], ["2001:db8::/32"]), "2001:db9::1", "203.0.113.9") == [True, False]
+    assert near(nets([]), "2001:db8::1", "203.0.113.9") == [False, False]
+
+
+def test_what_became_of_interest_is_told_once(tables):
+    """To whoever empties the list."""
+    some = Watched(tables)
+    some.add(2, 7)
+    some.add(7, 9)
+    assert some.news == [2, 7, 9]
+    some.news.clear()
+    some.add(2)
+    assert not some.news
 
 
 def test_inside_networks_as_the_packet_path_wants_them():

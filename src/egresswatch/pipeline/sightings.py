@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sightings that are held: each waits until its host may have got its name, then all are one table.
+
+The latest are tuples, the quickest way in; the others lie in columns, which take less memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from egresswatch.enrich.register import Register
+from egresswatch.pipeline.columns import uids
+from egresswatch.records import Array
+from egresswatch.sinks.parquet import Coded
+
+_CHUNK = 8192
+
+
+class _Block(NamedTuple):
+    """Some sightings in columns, in the order they came; ``kind`` and ``host`` are codes."""
+
+    ts: Array
+    frame: Array
+    uid: Array
+    kind: Array
+    host: Array
+    value: tuple[str, ...]
+    detail: tuple[str, ...]
+
+
+class Sightings:
+    """The hold of one run."""
+
+    def __init__(self) -> None:
+        self._latest: list[tuple[int, int, int, str, str, str, str, int]] = []
+        self._blocks: list[_Block] = []
+        self._packed = 0
+        self._kinds: dict[str, int] = {}
+        self._hosts: dict[tuple[str, int], int] = {}
+
+    def __len__(self) -> int:
+        return self._packed + len(self._latest)
+
+    def add(
+        self, ts: int, frame: int, uid: int, kind: str, value: str, detail: str, host: str, mac: int
+    ) -> None:
+        """Keep one; ``host`` and ``mac``: the inside host that it speaks of, empty for none."""
+        self._latest.append((ts, frame, uid, kind, value, detail, host, mac))
+        if len(self._latest) >= _CHUNK:
+            self._pack()
+
+    def take(self, register: Register) -> dict[str, Any]:
+        """All of them, by time, as columns of sightings.parquet; nothing is held any more."""
+        if self._latest:
+            self._pack()
+        blocks = self._blocks
+        ts, frame, uid, kind, host = map(np.concatenate, list(zip(*blocks, strict=True))[:5])
+        order = np.lexsort((frame, ts))
+        values = [value for block in blocks for value in block.value]
+        details = [detail for block in blocks for detail in block.detail]
+        places = order.tolist()
+        out = {
+            "ts": ts[order],
+            "uid": uids(uid[order]),
+            "kind": Coded(list(self._kinds), kind[order]),
+            "value": [values[place] for place in places],
+            "detail": [details[place] for place in places],
+            "asset": Coded([_asset_id(register, *pair) for pair in self._hosts], host[order]),
+        }
+        self.clear()
+        return out
+
+    def clear(self) -> None:
+        """Nothing is held any more."""
+        self._latest, self._blocks, self._packed = [], [], 0
+        self._kinds, self._hosts = {}, {}
+
+    def _pack(self) -> None:
+        """The latest into columns."""
+        ts, frame, uid, kinds, value, detail, hosts, macs = zip(*self._latest, strict=True)
+        kind = [self._kinds.setdefault(one, len(self._kinds)) for one in kinds]
+        host = [self._hosts.setdefault(pair, len(self._hosts)) for pair in zip(hosts, macs, strict=True)]
+        self._blocks.append(
+            _Block(
+                np.array(ts, np.int64), np.array(frame, np.int64), np.array(uid, np.uint64),
+                np.array(kind, np.int32), np.array(host, np.int32), value, detail,
+            )
+        )  # fmt: skip
+        self._packed += len(self._latest)
+        self._latest = []
+
+
+def _asset_id(register: Register, host: str, mac: int) -> str:
+    asset = register.asset(host, mac) if host else None
+    return asset.asset_id if asset is not None else ""

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sightings on hold: all of them come out, by time, with the names that their hosts have by then."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from egresswatch.pipeline import sightings
+from egresswatch.pipeline.columns import uid_text
+from egresswatch.pipeline.sightings import Sightings
+
+CAMERA, MAC = "10.20.0.13", 13
+
+
+class Named:
+    """A register that knows one host."""
+
+    def __init__(self):
+        self.asked = []
+
+    def asset(self, addr, mac):
+        self.asked.append((addr, mac))
+        return SimpleNamespace(asset_id="cam-1") if (addr, mac) == (CAMERA, MAC) else None
+
+
+def texts(column):
+    return [column.values[code] for code in column.codes.tolist()]
+
+
+def sight(some, ts, frame=0, kind="tls_sni", value="a.example", host=CAMERA, mac=MAC):
+    some.add(ts, frame, 2**63 + ts, kind, value, f"detail {value}", host, mac)
+
+
+@pytest.fixture(params=[1, 3, 100], ids=["packed at once", "packed in between", "never packed"])
+def some(request, monkeypatch):
+    monkeypatch.setattr(sightings, "_CHUNK", request.param)
+    return Sightings()
+
+
+def test_by_time_then_frame_then_as_they_came(some):
+    """However they are held."""
+    for k, (ts, frame) in enumerate([(5, 2), (1, 9), (5, 1), (1, 9), (0, 0)]):
+        sight(some, ts, frame, value=str(k))
+    assert len(some) == 5
+    out = some.take(Named())
+    assert out["value"] == ["4", "1", "3", "2", "0"]
+    assert out["detail"] == [f"detail {k}" for k in (4, 1, 3, 2, 0)]
+    assert out["ts"].tolist() == [0, 1, 1, 5, 5]
+    assert [bytes(uid).decode() for uid in out["uid"]] == [uid_text(2**63 + ts) for ts in (0, 1, 1, 5, 5)]
+
+
+def test_kinds_and_hosts_are_told_apart(some):
+    """The same address with another MAC is another host; nobody's sighting has none."""
+    for k, (kind, host, mac) in enumerate(
+        [("ja4", CAMERA, MAC), ("tls_sni", CAMERA, 14), ("ja4", "", 0), ("ja4", CAMERA, MAC)]
+    ):
+        sight(some, k, kind=kind, host=host, mac=mac)
+    register = Named()
+    out = some.take(register)
+    assert texts(out["kind"]) == ["ja4", "tls_sni", "ja4", "ja4"]
+    assert texts(out["asset"]) == ["cam-1", "", "", "cam-1"]
+    assert register.asked == [(CAMERA, MAC), (CAMERA, 14)], "each host once, nobody never"
+
+
+def test_what_was_taken_is_held_no_more(some):
+    """The next table begins anew, with its own codes."""
+    sight(some, 1, kind="ja4")
+    some.take(Named())
+    assert len(some) == 0
+    sight(some, 2, kind="dns_query", host="", mac=0)
+    out = some.take(Named())
+    assert (out["ts"].tolist(), texts(out["kind"]), texts(out["asset"])) == ([2], ["dns_query"], [""])
+
+
+def test_cleared_is_empty(some):
+    """Nothing is written without a folder."""
+    for ts in range(4):
+        sight(some, ts)
+    some.clear()
+    assert len(some) == 0
