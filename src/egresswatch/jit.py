@@ -93,13 +93,13 @@ def kernel(function: F) -> F:
 
 def inline(function: F) -> F:
     """Compile a small device function that LLVM inlines into its caller."""
-    return function if DISABLED else _compiled(function)
+    return function if DISABLED else _compiled(function, forceinline=True)
 
 
-def _compiled(function: F) -> F:
+def _compiled(function: F, **more: bool) -> F:
     # without numba's reference counting: kernels allocate nothing, and its counters are atomic, so each array
     # handed to an inner function would cost as much as reading a header. Nobody calls them from C
-    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+    options = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True, **more}
     compiled = numba.njit(**options)(function)
     code = function.__code__
     if _store is not None and not code.co_freevars and Path(code.co_filename).is_file():

@@ -123,7 +123,7 @@ FLOW_RECORD = np.dtype(
         ("orig_class", "u1"), ("resp_class", "u1"),  # AddressClass of the two ends
         ("icmp", "u2"),                  # ICMP type << 8 | code of the flow's first packet
         ("oriented", "u1"),              # 1: a SYN or SYN-ACK told who the originator is
-        ("pad", "u1"),
+        ("near", "u1"),                  # 1: an end lies in a network that a rule names
         ("at", "u4"),                    # place of the packet that ended it; NO_PACKET: time did
     ]
 )

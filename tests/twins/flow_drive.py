@@ -13,13 +13,15 @@ from flow_twin import NS, Seen, TwinTable
 
 from egresswatch.config import DecodeSettings, FlowSettings, Settings
 from egresswatch.flow.layout import NOTE
-from egresswatch.flow.table import FlowTable
+from egresswatch.flow.table import Block, FlowTable
 from egresswatch.packets import PF_FRAG_FIRST, PF_FRAG_LATER, Bucket
 from egresswatch.patterns import PATTERN
 from egresswatch.records import FLOW_RECORD
 
 NO_PATTERNS = np.zeros(0, PATTERN)
 INSIDE = [ipaddress.ip_network(n) for n in ("10.0.0.0/8", "192.168.0.0/16", "fd00::/8")]
+NAMED = [ipaddress.ip_network(n) for n in ("10.0.0.128/25", "198.51.100.0/24", "203.0.113.128/25")]
+"""IPv4 networks that a rule would name; rules name networks of IPv6 as well, so all of it is near."""
 READING = {"budget_shed", "handed_up", "pending_up"}
 """Counters of what is handed up: the twin does not read payloads."""
 
@@ -54,6 +56,16 @@ def networks():
     return np.array([[*words(n[0]), *words(n[-1])] for n in INSIDE], np.uint64)
 
 
+def spans(nets):
+    """First and last words of IPv4 networks, ascending."""
+    return np.array([[0xFFFF << 32 | int(n[0]), 0xFFFF << 32 | int(n[-1])] for n in nets], np.uint64)
+
+
+def is_near(packed: bytes) -> bool:
+    """Twin of the bit that tells flows near networks of rules."""
+    return len(packed) == 16 or any(ipaddress.ip_address(packed) in network for network in NAMED)
+
+
 def address_class(packed: bytes) -> int:
     """Twin of AddressClass: inside, multicast, broadcast or outside."""
     address = ipaddress.ip_address(packed)
@@ -68,10 +80,12 @@ def run(
     shots, given, *, cuts=(), workers=1, patterns=NO_PATTERNS, small=None, between=False, wanted=()
 ) -> Run:
     """The table's answer; ``cuts`` make batches, ``small`` is the length of its output arrays."""
-    table = FlowTable(given, patterns, networks(), workers, between=between)
+    table = FlowTable(
+        given, patterns, networks(), workers, between=between, named=spans(NAMED), named_v6=True
+    )
     if small:
         for worker in table._workers:
-            worker.records, worker.notes = np.zeros(small, FLOW_RECORD), np.zeros(small, NOTE)
+            worker.records, worker.notes = Block(FLOW_RECORD, small), Block(NOTE, small)
     clock, records, notes, buckets = START, [], [], []
     edges = [0, *sorted(cuts), len(shots)]
     for low, high in pairwise(edges):
@@ -138,7 +152,8 @@ def seen(shots, wanted=()) -> list[Seen]:
 def twin(shots, given, wanted=()) -> TwinTable:
     """The twin's answer."""
     window = given.decode.dedup_window if given.decode.dedup else 0
-    table = TwinTable(given.flow, window=window, mode=given.decode.vlan_in_key, classes=address_class)
+    table = TwinTable(given.flow, window=window, mode=given.decode.vlan_in_key, classes=address_class,
+                      near=is_near)  # fmt: skip
     packets = seen(shots, wanted)
     for packet in packets:
         table.feed(packet)

@@ -123,10 +123,10 @@ class Flow:
 class TwinTable:
     """The table: ``feed`` packets in order, ``finish``; ``records`` and ``tally`` say what came of it."""
 
-    def __init__(self, flow, *, window, mode, classes):
-        """``flow`` FlowSettings; ``window`` of duplicates, 0 = off; ``classes`` address -> class."""
+    def __init__(self, flow, *, window, mode, classes, near):
+        """``flow`` FlowSettings; ``window`` of duplicates, 0 = off; ``classes``, ``near``: of addresses."""
         self.timeouts = {6: flow.tcp_idle_timeout, 17: flow.udp_idle_timeout}
-        self.settings, self.window, self.mode, self.classes = flow, window, mode, classes
+        self.settings, self.window, self.mode, self.classes, self.near = flow, window, mode, classes, near
         self.room = -(-flow.table_size // 16)
         self.live: list[Flow] = []
         self.created = Counter()
@@ -297,6 +297,7 @@ class TwinTable:
             "vlan_tags": min(2, len(tags)), "vlan": ([*tags, 0])[0], "inner_vlan": ([*tags, 0, 0])[1],
             "icmp": first.icmp, "oriented": int(flow.syn is not None),
             "flipped": int(flow.originator != first.side), "sum_missed": flow.sum_missed,
+            "near": int(any(map(self.near, first.ends))),
         }  # fmt: skip
         for name, side in (("orig", flow.originator), ("resp", 1 - flow.originator)):
             mine, ever = [p for p in part if p.side == side], [p for p in flow.packets if p.side == side]

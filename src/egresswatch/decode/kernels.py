@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from egresswatch.decode.codes import K_BAD, K_ENCRYPTED, K_ETHERNET, K_IP, K_UNSUPPORTED
-from egresswatch.decode.link import is_tag, link_header, to_network_slow
+from egresswatch.decode.common import write_common
+from egresswatch.decode.link import link_header, to_network_slow
 from egresswatch.decode.network import check_ip, write_ip
 from egresswatch.decode.tunnels import inner, is_tunnel
 from egresswatch.jit import inline, kernel, prefetch
-from egresswatch.loads import be16, u8
+from egresswatch.loads import u8
 from egresswatch.packets import (
     ASIDE_ARP,
     ASIDE_CDP,
@@ -45,6 +46,7 @@ C_WIFI = int(Count.encrypted_wifi)
 C_BYTES = int(Count.ip_bytes)
 C_ICMP = int(Count.icmp_errors)
 MAX_DEPTH = 8
+_ONE = np.uint64(1)
 AHEAD = 12  # frames whose first bytes are asked for before they are read
 
 
@@ -78,13 +80,13 @@ def _open_tunnels(
             version = check_ip(d, at, pe, code)
         if version == 0:
             if proto != 17:
-                counts[C_UNOPENED] += 1
+                counts[C_UNOPENED] += _ONE
             break
         proto, l4, pe = write_ip(d, at, pe, wire_end, version, want_dup, row, counts)
         row["vlan"] = vlan
         if dst >= 0:
             _place_l2(row, frame, dst, src)
-        counts[C_OPENED] += 1
+        counts[C_OPENED] += _ONE
     return proto, l4, pe
 
 
@@ -143,38 +145,27 @@ def decode(
     for i in range(len(off)):
         if i + AHEAD < len(off):
             prefetch(d, np.int64(off[i + AHEAD]))
-        row = rows[i]
+        row = rows[np.uint64(i)]
         p = np.int64(off[i])
         e = p + np.int64(cap[i])
         wire_end = p + np.int64(wire[i])
         if wire_end > e:
-            counts[C_TRUNCATED] += 1
+            counts[C_TRUNCATED] += _ONE
         else:
             wire_end = e
         when = np.int64(ts[i])
         if when < clock:
-            counts[C_LATE] += 1
+            counts[C_LATE] += _ONE
         else:
             clock = when
         row["clock"] = clock
+        if link[i] == 1 and write_common(d, p, e, wire_end, wanted, want_dup, row, counts):
+            counts[C_BYTES] += np.uint64(row["ip_bytes"])
+            row["bucket"] = B_ACCOUNTED
+            buckets[B_ACCOUNTED] += _ONE
+            continue
         code, at, dst, src = link_header(d, p, e, np.int64(link[i]))
-        vlan = np.int64(0)
-        done = False
-        if code == K_ETHERNET and e - at >= 18:  # the common shape: at most one tag, then IP
-            kind = be16(d, at + 12)
-            if is_tag(kind):
-                vlan = np.int64(1) << 28 | (be16(d, at + 14) & 0xFFF) << 12
-                kind = be16(d, at + 16)
-                if kind == 0x0800 or kind == 0x86DD:
-                    code, dst, src, done = np.int64(kind), at, at + 6, True
-                    at += 18
-                else:
-                    vlan = np.int64(0)
-            elif kind == 0x0800 or kind == 0x86DD:
-                code, dst, src, done = np.int64(kind), at, at + 6, True
-                at += 14
-        if not done:
-            code, at, vlan, dst, src = to_network_slow(d, at, e, code, vlan, dst, src)
+        code, at, vlan, dst, src = to_network_slow(d, at, e, code, np.int64(0), dst, src)
         bucket = B_NON_IP
         if code == 0x0800 or code == 0x86DD or code == K_IP:
             version = check_ip(d, at, e, code)
@@ -194,7 +185,7 @@ def decode(
                     )
                 counts[C_BYTES] += np.uint64(row["ip_bytes"])
                 if (proto == 1 or proto == 58) and _is_icmp_error(d, proto, l4, pe):
-                    counts[C_ICMP] += 1
+                    counts[C_ICMP] += _ONE
                     kind = u8(d, l4)
                     unreachable = kind == 3 if proto == 1 else kind == 1
                     if unreachable and nq < len(quotes) and _quote(
@@ -211,9 +202,9 @@ def decode(
             bucket = B_L2
         elif code == K_UNSUPPORTED:
             bucket = B_UNSUPPORTED
-            unsupported[np.int64(link[i])] += 1
+            unsupported[np.int64(link[i])] += _ONE
         elif code == K_ENCRYPTED:
-            counts[C_WIFI] += 1
+            counts[C_WIFI] += _ONE
         row["bucket"] = bucket
-        buckets[bucket] += 1
+        buckets[bucket] += _ONE
     return clock, nq, na

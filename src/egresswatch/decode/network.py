@@ -41,6 +41,7 @@ MAPPED = np.uint64(0x0000_FFFF_0000_0000)
 SUPER_FRAME = 1600   # IP bytes above which a frame was glued together by an offload
 DUP_PREFIX = 64      # bytes from the L4 header on that two copies of a frame must share
 _U0 = np.uint64(0)
+_ONE = np.uint64(1)
 _U8 = np.uint64(8)
 _U16 = np.uint64(16)
 _U32 = np.uint64(32)
@@ -137,7 +138,7 @@ def write_ip(
         header = (u8(d, p) & 15) * 4
         total = be16(d, p + 2)
         if total == 0:
-            counts[C_ZERO4] += 1
+            counts[C_ZERO4] += _ONE
             total = wire_end - p
         proto = u8(d, p + 9)
         s_hi, d_hi = _U0, _U0
@@ -147,7 +148,7 @@ def write_ip(
         if word & 0x2000 != 0:
             flags |= PF_MORE
         if header > 20:
-            counts[C_OPTIONS] += 1
+            counts[C_OPTIONS] += _ONE
         l4 = p + header
         ip_end = p + total
     else:
@@ -158,21 +159,21 @@ def write_ip(
         l4 = p + 40
         ip_end = p + total
         if total == 40:
-            counts[C_ZERO6] += 1
+            counts[C_ZERO6] += _ONE
             if proto == 0 or proto == 6 or proto == 17:
                 ip_end = wire_end
         if proto == 0 or proto == 43 or proto == 60 or proto == 44:
             proto, l4, frag, more, ident, steps = walk_extensions(d, l4, min(e, ip_end), proto)
             if steps > 0:
-                counts[C_EXTENSIONS] += 1
+                counts[C_EXTENSIONS] += _ONE
             if frag > 0:
                 frag_off = frag
             if more != 0:
                 flags |= PF_MORE
     if ip_end > wire_end:
-        counts[C_BEYOND] += 1
+        counts[C_BEYOND] += _ONE
     if total > SUPER_FRAME:
-        counts[C_SUPER] += 1
+        counts[C_SUPER] += _ONE
     pe = min(e, ip_end)
     meta = np.uint64(proto) << _U8
     if version == 6:
@@ -181,10 +182,10 @@ def write_ip(
     if frag_off > 0:
         flags |= PF_FRAG_LATER
         meta |= np.uint64(KEY_FRAGMENT)
-        counts[C_LATER] += 1
+        counts[C_LATER] += _ONE
     elif flags & PF_MORE != 0:
         flags |= PF_FRAG_FIRST
-        counts[C_FIRST] += 1
+        counts[C_FIRST] += _ONE
     row["tcp_flags"], row["icmp"], row["seq"], row["ack"] = 0, 0, 0, 0
     pay, pay_len = np.int64(-1), np.int64(0)
     if frag_off > 0:
@@ -202,17 +203,17 @@ def write_ip(
                     if size >= 20:
                         pay = l4 + size
                     else:
-                        counts[C_MALFORMED_L4] += 1
+                        counts[C_MALFORMED_L4] += _ONE
                 else:
-                    counts[C_MALFORMED_L4] += 1
+                    counts[C_MALFORMED_L4] += _ONE
             elif l4 + 8 <= pe:
                 pay = l4 + 8
             else:
-                counts[C_MALFORMED_L4] += 1
+                counts[C_MALFORMED_L4] += _ONE
             if pay >= 0:
                 pay_len = ip_end - pay
         else:
-            counts[C_MALFORMED_L4] += 1
+            counts[C_MALFORMED_L4] += _ONE
     elif (proto == 1 or proto == 58) and l4 >= 0 and l4 + 2 <= pe:
         row["icmp"] = be16(d, l4)
     if pay >= 0 and pay_len > 0:

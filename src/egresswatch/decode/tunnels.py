@@ -133,6 +133,12 @@ def is_tunnel(proto: Any, wanted: Any) -> Any:
     return proto == 41 and wanted & T_6IN4 != 0
 
 
+@inline
+def is_tunnel_port(port: Any) -> Any:
+    """Does UDP to or from this port carry a tunnel that ``inner`` knows?"""
+    return port == 4789 or port == 6081 or port == 2152 or port == 37008 or port == 3544
+
+
 @kernel
 def inner(d: Any, proto: Any, l4: Any, pe: Any, wanted: Any) -> Any:
     """(code, place) of the packet inside; K_NON_IP when there is none to read."""

@@ -68,6 +68,20 @@ def _is_tls13_server_hello(d: Any, pkt: Any) -> Any:
     return False
 
 
+@inline
+def is_over(pkt: Any, row: Any, side: Any, max_probes: Any) -> Any:
+    """Is it plain that nobody wants this payload: its side has been tried, and what was found is read?"""
+    if (row["probes_a"] if side == 0 else row["probes_b"]) < max_probes or row["every"] != 0:
+        return False
+    if pkt["flags"] & (PF_FRAG_FIRST | PF_FRAG_LATER) != 0:
+        return False
+    if (pkt["meta"] >> _U8) & np.uint64(0xFF) == np.uint64(17):
+        return True
+    if row["parser"] == 0:
+        return True  # a gap makes nothing pending beyond the probes
+    return (row["budget_a"] if side == 0 else row["budget_b"]) == CLOSED
+
+
 @kernel
 def hand_up(
     d: Any, pkt: Any, row: Any, side: Any, budget: Any, max_probes: Any, patterns: Any, starts: Any,

@@ -66,6 +66,7 @@ S_UNREACHABLE = 256   # an ICMP error said so
 S_JOINED = 512        # two tag stacks in one flow
 S_SEQ_A = 1024        # next_a is known
 S_SEQ_B = 2048
+S_NEAR = 4096         # an end lies in a network that a rule names
 S_FIRST_A = 8192      # any packet came from a / b
 S_FIRST_B = 16384
 
@@ -104,6 +105,8 @@ N_CROSSING = 1
 N_HOST = 2
 N_REPLY = 4
 """First packet of an end of a flow: it crosses the perimeter, shows a host, is the second end's."""
+N_NEAR = 8
+"""Of any note: an end of its flow lies in a network that a rule names."""
 
 CLOSED = 0xFFFFFFFF
 """A budget of a side of which nothing more is wanted (its application data has begun)."""

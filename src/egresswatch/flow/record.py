@@ -23,6 +23,7 @@ from egresswatch.flow.layout import (
     S_FIRST_A,
     S_FIRST_B,
     S_FLIPPED,
+    S_NEAR,
     S_ORIENTED,
     S_ORIG_B,
     S_SEEN_A,
@@ -121,6 +122,7 @@ def export(row: Any, end: Any, tick: Any, out: Any) -> None:
     out["ts"], out["ts_end"], out["ts_flow"], out["tick"] = row["ts"], row["ts_end"], row["ts_flow"], tick
     out["end"], out["outcome"], out["at"] = end, outcome(row), NO_PACKET
     out["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
+    out["near"] = 1 if row["state"] & S_NEAR != 0 else 0
     out["flipped"] = 1 if row["state"] & S_FLIPPED != 0 else 0
     row["sum_bytes_a"] += row["bytes_a"]
     row["sum_bytes_b"] += row["bytes_b"]

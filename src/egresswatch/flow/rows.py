@@ -20,6 +20,7 @@ from egresswatch.flow.layout import (
     NO_VLAN,
     S_FIRST_A,
     S_FIRST_B,
+    S_NEAR,
     S_ORIG_B,
     S_SEEN_A,
     S_SEEN_B,
@@ -30,12 +31,13 @@ from egresswatch.flow.record import export
 from egresswatch.flow.slots import insert, remove
 from egresswatch.flow.tcp import RST
 from egresswatch.flow.wheel import NS, T_ACTIVE, hang, idle_at, is_closed, oldest, take_down
-from egresswatch.jit import inline, kernel
+from egresswatch.jit import inline, kernel, prefetch
 from egresswatch.loads import be16, be32, mix
 from egresswatch.packets import KEY_V6
 
 C_CREATED = int(Tally.created)
 C_EVICTED = int(Tally.evicted)
+ROW_LINES = 4  # cache lines of a row
 ROOM = 4  # records a single packet can export at most, with a margin
 _U0 = np.uint64(0)
 _U8 = np.uint64(8)
@@ -65,6 +67,19 @@ def address_class(hi: Any, lo: Any, v6: Any, nets: Any) -> Any:
         ):
             return 1
     return 0
+
+
+@inline
+def is_named(named: Any, lo: Any) -> Any:
+    """Does an IPv4 address lie in one of the spans ``named`` uint64[n, 2] (first and last, ascending)?"""
+    low, high = 0, len(named)
+    while low < high:
+        middle = (low + high) // 2
+        if named[middle, 1] < lo:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(named) and named[low, 0] <= lo
 
 
 @inline
@@ -132,8 +147,9 @@ def turn(
 
 @kernel
 def create(
-    d: Any, frame: Any, ts: Any, pkt: Any, side: Any, vlan: Any, nets: Any, budget: Any,
-    slots: Any, rows: Any, heads: Any, shards: Any, s: Any, timeouts: Any, out: Any, no: Any, tally: Any,
+    d: Any, frame: Any, ts: Any, pkt: Any, side: Any, vlan: Any, nets: Any, named: Any, named_v6: Any,
+    budget: Any, slots: Any, rows: Any, row_bytes: Any, heads: Any, shards: Any, s: Any, timeouts: Any,
+    out: Any, no: Any, tally: Any,
 ) -> Any:
     """A row for a key that has none, evicting when the shard is full; (row, records written)."""
     size = len(slots) // len(shards)
@@ -148,6 +164,8 @@ def create(
     else:
         index = s * per_shard + shards[s]["used"]
         shards[s]["used"] += 1
+        for line in range(ROW_LINES):  # of the row that comes next
+            prefetch(row_bytes, ((index + 1) * ROW_LINES + line) * 64)
     shards[s]["live"] += 1
     shards[s]["created"] += 1
     row = rows[index]
@@ -162,6 +180,9 @@ def create(
     row["next_a"], row["next_b"] = 0, 0
     row["flags_a"], row["flags_b"], row["ever_a"], row["ever_b"] = 0, 0, 0, 0
     row["state"] = S_ORIG_B if side == 1 else 0
+    v6 = pkt["meta"] & np.uint64(KEY_V6) != _U0
+    if (v6 and named_v6 != 0) or (not v6 and (is_named(named, pkt["a_lo"]) or is_named(named, pkt["b_lo"]))):
+        row["state"] |= S_NEAR
     row["parser"], row["probes_a"], row["probes_b"], row["every"] = 0, 0, 0, 0
     row["missed_a"], row["missed_b"], row["sum_missed"], row["seq"] = 0, 0, 0, 0
     row["budget_a"], row["budget_b"] = budget, budget
@@ -169,7 +190,6 @@ def create(
     src, dst = np.int64(pkt["mac_src"]), np.int64(pkt["mac"])
     row["mac_a"] = read_mac(d, frame, src if side == 0 else dst)
     row["mac_b"] = read_mac(d, frame, src if side == 1 else dst)
-    v6 = pkt["meta"] & np.uint64(KEY_V6) != _U0
     row["class_ab"] = (
         address_class(pkt["a_hi"], pkt["a_lo"], v6, nets) << 4
         | address_class(pkt["b_hi"], pkt["b_lo"], v6, nets)

@@ -17,6 +17,7 @@ from egresswatch.flow.layout import NO_VLAN, S_JOINED
 from egresswatch.jit import inline, kernel
 
 VLAN_IGNORE, VLAN_KEY, VLAN_AUTO = 0, 1, 2
+NOBODY = -2
 MAX_STACKS = 4096
 """Live flows of one hash: those of the same endpoints differ in their tags alone, and every VID has room (a
 DHCP broadcast is the same flow in all VLANs). Two million pairs of tags, or keys made to fall together, would
@@ -36,6 +37,23 @@ def same_key(row: Any, pkt: Any) -> Any:
         and row["a_hi"] == pkt["a_hi"]
         and row["b_hi"] == pkt["b_hi"]
     )
+
+
+@inline
+def first_row(slots: Any, base: Any, mask: Any, rows: Any, pkt: Any, side: Any, vlan: Any, mode: Any) -> Any:
+    """The row of the key's first slot, when it is this packet's beyond doubt; NOBODY when that slot is empty;
+    -1 leaves the answer to ``find``."""
+    slot = slots[np.uint64(base + (np.int64(pkt["hash"]) & mask))]
+    if slot == _U0:
+        return np.int64(NOBODY)
+    if slot >> _S32 != np.uint64(pkt["hash"]):
+        return np.int64(-1)
+    index = np.int64(slot & _LOW) - 1
+    row = rows[np.uint64(index)]
+    if not same_key(row, pkt):
+        return np.int64(-1)
+    mine = np.int64(row["vlan_a"] if side == 0 else row["vlan_b"])
+    return index if mine == vlan or mode == VLAN_IGNORE else np.int64(-1)
 
 
 @kernel

@@ -12,7 +12,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -34,20 +34,22 @@ from egresswatch.flow.layout import (
     Tally,
 )
 from egresswatch.flow.probe import pattern_lists
-from egresswatch.flow.rows import flush, turn_all
+from egresswatch.flow.rows import ROOM, flush, turn_all
 from egresswatch.flow.slots import VLAN_AUTO, VLAN_IGNORE, VLAN_KEY
 from egresswatch.flow.update import update
 from egresswatch.packets import SHARDS
 from egresswatch.records import FLOW_RECORD, Array, FrameBatch
 
 _MODES = {"auto": VLAN_AUTO, "true": VLAN_KEY, "false": VLAN_IGNORE}
-_RECORDS, _NOTES = 16384, 16384
+_RECORDS, _NOTES = 1 << 15, 1 << 16
+"""Rows of a block that a worker writes into: enough for huge pages, few enough to be given back soon."""
+NOTHING: Array = np.zeros((0, 2), np.uint64)
 FIRST_SECOND = np.int64(-(1 << 62) // 10**9)
 
 
 @dataclass(slots=True)
 class Output:
-    """What one call of the kernel wrote: copies, free to keep."""
+    """What one call of the kernel wrote. Nothing is written there again: free to keep."""
 
     records: Array
     """FLOW_RECORD[n]"""
@@ -55,48 +57,88 @@ class Output:
     """NOTE[n], with places in the batch, in frame order"""
 
 
-@dataclass(slots=True)
+class _Memory:
+    """Zeroed rows in huge pages where the system gives them: they are touched in random order."""
+
+    def __init__(self, dtype: np.dtype[np.void], count: int):
+        size = max(1, count) * dtype.itemsize
+        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            self._map.madvise(mmap.MADV_HUGEPAGE)
+        self.rows = np.frombuffer(self._map, dtype, count)
+
+    def give_back(self, low: int, high: int) -> None:
+        """These rows are not needed any more: give the whole pages between them back to the system."""
+        low, high = (row * self.rows.dtype.itemsize for row in (low, high))
+        low = -(-low // mmap.PAGESIZE) * mmap.PAGESIZE
+        high -= high % mmap.PAGESIZE
+        if high > low:
+            self._map.madvise(mmap.MADV_DONTNEED, low, high - low)
+
+
+class Block:
+    """Rows handed out piece by piece from memory that is never written twice, so nobody has to copy them."""
+
+    def __init__(self, dtype: np.dtype[np.void], size: int):
+        self._dtype, self._size = dtype, size
+        self.room = np.empty(0, dtype)
+        """What is still free."""
+
+    def refill(self, least: int) -> None:
+        """Have room for ``least`` rows."""
+        if len(self.room) < least:
+            self.room = np.empty(self._size, self._dtype)
+
+    def take(self, count: int) -> Array:
+        """The first ``count`` rows, which have been written."""
+        taken, self.room = self.room[:count], self.room[count:]
+        return taken
+
+
 class _Worker:
-    low: int
-    high: int
-    records: Array = field(default_factory=lambda: np.zeros(_RECORDS, FLOW_RECORD))
-    notes: Array = field(default_factory=lambda: np.zeros(_NOTES, NOTE))
-    cursor: Array = field(default_factory=lambda: np.zeros(2, np.int64))
-    tally: Array = field(default_factory=lambda: np.zeros(TALLIES, np.uint64))
+    """The shards ``low`` .. ``high - 1``, what they write, and their counters."""
+
+    def __init__(self, low: int, high: int):
+        self.low, self.high = low, high
+        self.records = Block(FLOW_RECORD, _RECORDS)
+        self.notes = Block(NOTE, _NOTES)
+        self.cursor = np.zeros(2, np.int64)
+        self.tally = np.zeros(TALLIES, np.uint64)
+
+    def refill(self) -> None:
+        """Room for what a call of a kernel may want to write, before it."""
+        self.records.refill(4 * ROOM)
+        self.notes.refill(4 * ROOM)
 
     def take(self) -> Output:
         records, notes = (int(n) for n in self.cursor)
         self.cursor[:] = 0
-        return Output(self.records[:records].copy(), self.notes[:notes].copy())
-
-
-def _huge(dtype: np.dtype[np.void], count: int) -> Array:
-    """Zeroed memory in huge pages where the kernel gives them: rows are touched in random order."""
-    memory = mmap.mmap(-1, max(1, count) * dtype.itemsize)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(memory, dtype, count)
+        return Output(self.records.take(records), self.notes.take(notes))
 
 
 class FlowTable:
     """A bounded biflow table in ``SHARDS`` virtual shards."""
 
     def __init__(
-        self, settings: Settings, patterns: Array, networks: Array, workers: int = 1, *, between: bool = False
-    ):
-        """``networks`` uint64[n, 4] of the inside; ``between``: note flows between inside hosts as well."""
+        self, settings: Settings, patterns: Array, networks: Array, workers: int = 1, *,
+        between: bool = False, named: Array = NOTHING, named_v6: bool = False,
+    ):  # fmt: skip
+        """``networks`` uint64[n, 4] of the inside; ``between``: note flows between inside hosts as well;
+        ``named`` uint64[n, 2], first and last of the IPv4 networks that rules name, ascending and apart, and
+        whether they name any of IPv6."""
         flow = settings.flow
         per_shard = max(1, -(-flow.table_size // SHARDS))
         self.capacity = per_shard * SHARDS
         slots = 1 << max(3, (2 * per_shard - 1).bit_length())
-        self._rows = _huge(ROW, self.capacity)
+        self._memory = _Memory(ROW, self.capacity)
+        self._rows = self._memory.rows
         self._row_bytes = self._rows.view(np.uint8)
         self._slots = np.zeros(slots * SHARDS, np.uint64)
         self._heads = np.zeros((SHARDS, WHEEL), np.uint32)
         self._shards = np.zeros(SHARDS, SHARD)
         self._shards["second"] = FIRST_SECOND
         dedup = settings.decode.dedup
-        self._dups = _huge(DUP, SHARDS * DUP_SETS * DUP_WAYS)
+        self._dups = _Memory(DUP, SHARDS * DUP_SETS * DUP_WAYS).rows
         self._dups["clock"] = np.iinfo(np.int64).min // 2
         self._frags = np.zeros((SHARDS, FRAG_SETS * FRAG_WAYS), FRAG)
         self._frags["clock"] = np.iinfo(np.int64).min // 2
@@ -112,7 +154,7 @@ class FlowTable:
         self._between = np.int64(between)
         self._patterns = patterns
         self._starts, self._order = pattern_lists(patterns)
-        self._nets = networks
+        self._nets, self._named, self._named_v6 = networks, named, np.int64(named_v6)
         count = max(1, min(workers, SHARDS))
         edges = [SHARDS * k // count for k in range(count + 1)]
         self._workers = [_Worker(low, high) for low, high in pairwise(edges)]
@@ -121,13 +163,14 @@ class FlowTable:
     def run(self, batch: FrameBatch, packets: Array, quotes: Array, quoted: int) -> Iterator[Output]:
         """Put a decoded batch (PACKET rows) through the table."""
         def work(worker: _Worker, first: int) -> int:
+            worker.refill()
             return int(update(
                 np.int64(first), batch.data, batch.off, batch.ts, packets, quotes, np.int64(quoted),
                 np.int64(worker.low), np.int64(worker.high), np.int64(self._mode), self._window,
-                self._budget, self._probes, self._between, self._timeouts, self._nets, self._patterns,
-                self._starts, self._order, self._slots, self._rows, self._row_bytes, self._heads,
-                self._shards, self._dups, self._frags, self._hosts, worker.records, worker.notes,
-                worker.cursor, worker.tally,
+                self._budget, self._probes, self._between, self._timeouts, self._nets, self._named,
+                self._named_v6, self._patterns, self._starts, self._order, self._slots, self._rows,
+                self._row_bytes, self._heads, self._shards, self._dups, self._frags, self._hosts,
+                worker.records.room, worker.notes.room, worker.cursor, worker.tally,
             ))
 
         places = [0] * len(self._workers)
@@ -150,18 +193,27 @@ class FlowTable:
         for worker in self._workers:
             done = False
             while not done:
+                worker.refill()
                 done = bool(turn_all(
                     np.int64(second), np.int64(worker.low), np.int64(worker.high), self._slots, self._rows,
-                    self._heads, self._shards, self._timeouts, worker.records, worker.cursor,
+                    self._heads, self._shards, self._timeouts, worker.records.room, worker.cursor,
                 ))
                 yield worker.take()
-            done = False
-            while not done:
-                done = bool(flush(
-                    np.int64(worker.low), np.int64(worker.high), self._slots, self._rows, self._heads,
-                    self._shards, worker.records, worker.cursor,
-                ))
-                yield worker.take()
+            for shard in range(worker.low, worker.high):
+                done = False
+                while not done:
+                    worker.refill()
+                    done = bool(flush(
+                        np.int64(shard), np.int64(shard + 1), self._slots, self._rows, self._heads,
+                        self._shards, worker.records.room, worker.cursor,
+                    ))
+                    yield worker.take()
+                self._give_back(shard)
+
+    def _give_back(self, shard: int) -> None:
+        """The rows of a shard that has nothing left: records of the end of input take their place."""
+        per_shard = self.capacity // SHARDS
+        self._memory.give_back(shard * per_shard, (shard + 1) * per_shard)
 
     @property
     def live(self) -> int:

@@ -27,6 +27,7 @@ from egresswatch.jit import inline, kernel
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MAX_HOLE = 1 << 26
+S_SEQS = S_SEQ_A | S_SEQ_B
 _M32 = np.int64(0xFFFFFFFF)
 
 
@@ -109,6 +110,25 @@ def _see_b(row: Any, seq: Any, size: Any) -> None:
                 row["hole_b"], row["gap_b"] = (np.int64(row["hole_b"]) + high) & _M32, gap - high
     if ahead < -MAX_HOLE:
         row["next_b"] = (seq + size) & _M32
+
+
+@inline
+def in_order(row: Any, side: Any, flags: Any, seq: Any, ack: Any, size: Any) -> Any:
+    """Account a packet of an open connection without holes that follows the one before it, as ``track``
+    would; False, and nothing done, for any other."""
+    if flags & (SYN | FIN | RST) != 0 or row["state"] & S_SEQS != S_SEQS or row["gap_a"] | row["gap_b"] != 0:
+        return False
+    mine, other = (row["next_a"], row["next_b"]) if side == 0 else (row["next_b"], row["next_a"])
+    if (size > 0 and seq != np.int64(mine)) or size > MAX_HOLE:
+        return False
+    if flags & ACK != 0 and (np.int64(other) - ack) & _M32 > MAX_HOLE:
+        return False
+    if size > 0:
+        if side == 0:
+            row["next_a"] = (seq + size) & _M32
+        else:
+            row["next_b"] = (seq + size) & _M32
+    return True
 
 
 @kernel

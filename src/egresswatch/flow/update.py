@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 
 from egresswatch.flow.guards import dup_place, is_duplicate, join_fragment, note_fragment, show_host
-from egresswatch.flow.handup import hand_up
+from egresswatch.flow.handup import hand_up, is_over
 from egresswatch.flow.layout import (
     END_END,
     END_LACK,
     N_CROSSING,
     N_HOST,
+    N_NEAR,
     N_REPLY,
     S_FIRST_A,
     S_FIRST_B,
     S_JOINED,
+    S_NEAR,
     S_ORIENTED,
     S_ORIG_B,
     S_UNREACHABLE,
@@ -33,8 +35,8 @@ from egresswatch.flow.layout import (
 )
 from egresswatch.flow.record import outcome
 from egresswatch.flow.rows import ROOM, count, create, end_row, read_mac, turn_all
-from egresswatch.flow.slots import VLAN_IGNORE, find, find_any
-from egresswatch.flow.tcp import ACK, FIN, RST, SYN, orient, track
+from egresswatch.flow.slots import VLAN_IGNORE, find, find_any, first_row
+from egresswatch.flow.tcp import ACK, FIN, RST, SYN, in_order, orient, track
 from egresswatch.flow.wheel import NS, hang, is_closed, take_down
 from egresswatch.jit import inline, kernel, prefetch
 from egresswatch.packets import PF_FRAG_FIRST, PF_FRAG_LATER, PF_PAYLOAD, Bucket
@@ -60,18 +62,19 @@ def _look_ahead(
     """Prefetch the slot of a packet 2 AHEAD, the row and the duplicate set of a packet AHEAD."""
     ahead = i + 2 * AHEAD
     if ahead < n:
-        s = np.int64(packets[ahead]["shard"])
-        prefetch(slots, s * size + (np.int64(packets[ahead]["hash"]) & (size - 1)))
+        pkt = packets[np.uint64(ahead)]
+        prefetch(slots, np.uint64(np.int64(pkt["shard"]) * size + (np.int64(pkt["hash"]) & (size - 1))))
     ahead = i + AHEAD
     if ahead < n:
-        s = np.int64(packets[ahead]["shard"])
-        slot = slots[s * size + (np.int64(packets[ahead]["hash"]) & (size - 1))]
+        pkt = packets[np.uint64(ahead)]
+        s = np.int64(pkt["shard"])
+        slot = slots[np.uint64(s * size + (np.int64(pkt["hash"]) & (size - 1)))]
         if slot != _U0:
             place = (np.int64(slot & _LOW) - 1) * 256
             prefetch(row_bytes, place)
             prefetch(row_bytes, place + 64)
         if dup_window > 0:
-            prefetch(dups, dup_place(s, packets[ahead]["dup"]))
+            prefetch(dups, dup_place(s, pkt["dup"]))
 
 
 @inline
@@ -100,7 +103,7 @@ def _tell(
     note["seq"] = (np.int64(pkt["seq"]) + syn) & 0xFFFFFFFF
     note["frag_id"], note["frag_off"] = pkt["frag_key"] >> _U8, pkt["frag_off"]
     note["parser"], note["recogniser"], note["start"] = parser, recogniser, start
-    note["kind"], note["side"] = kind, side
+    note["kind"], note["side"] = kind | N_NEAR if row["state"] & S_NEAR != 0 else kind, side
     note["orig"] = 1 if row["state"] & S_ORIG_B != 0 else 0
     note["oriented"] = 1 if row["state"] & S_ORIENTED != 0 else 0
     note["class_ab"], note["outcome"] = row["class_ab"], outcome(row)
@@ -147,7 +150,7 @@ def _mark_quoted(
 def update(
     first: Any, d: Any, off: Any, ts: Any, packets: Any, quotes: Any, nq: Any, low: Any, high: Any,
     vlan_mode: Any, dup_window: Any, budget: Any, max_probes: Any, between: Any, timeouts: Any, nets: Any,
-    patterns: Any, starts: Any, order: Any,
+    named: Any, named_v6: Any, patterns: Any, starts: Any, order: Any,
     slots: Any, rows: Any, row_bytes: Any, heads: Any, shards: Any, dups: Any, frags: Any, hosts: Any,
     out: Any, notes: Any, cursor: Any, tally: Any,
 ) -> Any:
@@ -163,18 +166,20 @@ def update(
     quote = 0
     while quote < nq and np.int64(quotes[quote]["index"]) < first:
         quote += 1
+    turn_at = (shards[low]["second"] + 1) * NS
     i = first
     while i < n:
         _look_ahead(packets, i, n, slots, size, row_bytes, dups, dup_window)
         if cursor[0] + ROOM > len(out) or nn + ROOM > len(notes):
             break
-        pkt = packets[i]
+        pkt = packets[np.uint64(i)]
         clock = np.int64(pkt["clock"])
-        if clock // NS > shards[low]["second"] and not turn_all(
-            clock // NS, low, high, slots, rows, heads, shards, timeouts, out, cursor
-        ):
-            break
-        quote = _mark_quoted(quotes, nq, quote, i, low, high, slots, size, rows, tally)
+        if clock >= turn_at:
+            if not turn_all(clock // NS, low, high, slots, rows, heads, shards, timeouts, out, cursor):
+                break
+            turn_at = (clock // NS + 1) * NS
+        if quote < nq:
+            quote = _mark_quoted(quotes, nq, quote, i, low, high, slots, size, rows, tally)
         s = np.int64(pkt["shard"])
         if pkt["bucket"] != B_ACCOUNTED or s < low or s >= high:
             i += 1
@@ -191,7 +196,9 @@ def update(
         elif flags & PF_FRAG_FIRST != 0:
             note_fragment(frags, s, pkt, side, vlan & keep_vlan, clock, tally)
         told = cursor[0]
-        index, how = find(slots, s * size, size - 1, rows, pkt, side, vlan, vlan_mode)
+        index, how = first_row(slots, s * size, size - 1, rows, pkt, side, vlan, vlan_mode), np.int64(0)
+        if index == -1:
+            index, how = find(slots, s * size, size - 1, rows, pkt, side, vlan, vlan_mode)
         tcp_flags = np.int64(pkt["tcp_flags"])
         when = np.int64(ts[i])
         if how == 3:
@@ -205,10 +212,10 @@ def update(
             if how == 2:
                 tally[C_CONTRADICTED] += np.uint64(1)
             index, cursor[0] = create(
-                d, np.int64(off[i]), when, pkt, side, vlan, nets, budget, slots, rows, heads, shards, s,
-                timeouts, out, cursor[0], tally,
+                d, np.int64(off[i]), when, pkt, side, vlan, nets, named, named_v6, budget, slots, rows,
+                row_bytes, heads, shards, s, timeouts, out, cursor[0], tally,
             )
-        row = rows[index]
+        row = rows[np.uint64(index)]
         seen = row["state"] & (S_FIRST_A if side == 0 else S_FIRST_B) != 0
         # the record's first time lies in a line of its own, and only a late packet or a first one is earlier
         if (when < clock or row["pkts_a"] | row["pkts_b"] == 0) and when < row["ts"]:
@@ -225,10 +232,10 @@ def update(
                 tally[C_JOINED] += np.uint64(1)
         count(row, side, when, clock, np.uint64(pkt["ip_bytes"]), tcp_flags)
         if tcp_flags != 0:
-            orient(row, tcp_flags, side)
-            track(
-                row, side, tcp_flags, np.int64(pkt["seq"]), np.int64(pkt["ack"]), np.int64(pkt["pay_len"])
-            )
+            seq, ack, pay_len = np.int64(pkt["seq"]), np.int64(pkt["ack"]), np.int64(pkt["pay_len"])
+            if not in_order(row, side, tcp_flags, seq, ack, pay_len):
+                orient(row, tcp_flags, side)
+                track(row, side, tcp_flags, seq, ack, pay_len)
             if tcp_flags & (FIN | RST) != 0 and is_closed(row):  # its deadline has come nearer
                 take_down(heads, s, rows, index)
                 hang(heads, shards, s, rows, index, timeouts)
@@ -236,7 +243,7 @@ def update(
         if not seen:
             kind = np.int64(_first_of_end(d, np.int64(off[i]), pkt, row, s, side, vlan, between, hosts))
         parser, recogniser, start = np.int64(0), np.int64(0), np.int64(0)
-        if flags & PF_PAYLOAD != 0 and max_probes > 0:
+        if flags & PF_PAYLOAD != 0 and max_probes > 0 and not is_over(pkt, row, side, max_probes):
             parser, recogniser, start = hand_up(
                 d, pkt, row, side, budget, max_probes, patterns, starts, order, tally
             )

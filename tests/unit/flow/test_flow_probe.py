@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scale import examples
 
 from egresswatch.demo.frames import ACK, PSH, SYN, End, ethernet, ip, ipv4, tcp, udp
-from egresswatch.flow.layout import N_CROSSING, N_HOST, N_REPLY
+from egresswatch.flow.layout import N_CROSSING, N_HOST, N_NEAR, N_REPLY
 from egresswatch.flow.probe import pattern_lists, probe
 from egresswatch.packets import PF_MORE
 from egresswatch.patterns import PATTERN, RECOGNISER_BASE, Parser
@@ -279,6 +279,18 @@ def test_fragments_go_up_with_all_of_their_ip_payload():
 def test_sniffing_switched_off_hands_nothing_up():
     """sniff.enabled=false: flows only."""
     assert handed([dgram(b"ONCE")], enabled=False)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("there", "near"),
+    [("203.0.113.127", 0), ("203.0.113.128", 1), ("203.0.113.255", 1), ("198.51.101.0", 0)],
+)
+def test_notes_and_records_tell_that_an_end_lies_in_a_network_that_a_rule_names(there, near):
+    for one, other in ((CAM, End(OUT.mac, there, 443)), (End(CAM.mac, there, 443), OUT)):
+        packet = ip(one.addr, other.addr, 17, udp(one, other, b"x"))
+        got = run([Shot(ethernet(one.mac, other.mac, packet), T0)], settings(), patterns=PATTERNS)
+        assert [note["kind"] & N_NEAR != 0 for note in got.notes] == [bool(near)] * len(got.notes)
+        assert [record["near"] for record in got.records] == [near]
 
 
 def test_the_first_packet_of_each_end_is_noted_when_it_shows_something():
