@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from egresswatch.enrich.asset import LOCAL_BIT, Asset, Mark
-from egresswatch.enrich.identity import identify, related
+from egresswatch.enrich.identity import Identities, related
 from egresswatch.enrich.inventory import Entry
 from egresswatch.rules.makers import Vendor, chain, named
 from egresswatch.rules.site import Site
 from egresswatch.rules.site_model import WATCHED_ROLES
 
-_UNMARKED = identify((), {})
 
-
-def describe(asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str, Vendor]) -> None:
+def describe(
+    asset: Asset, entry: Entry | None, site: Site, vendors: Mapping[str, Vendor], identities: Identities
+) -> None:
     """Everything of ``asset`` that follows from its marks, addresses and inventory row, but its id."""
-    found = _UNMARKED
-    if asset.marks:
-        local = bool(asset.mac & LOCAL_BIT)
-        found = identify((mark for _, mark in asset.marks.values()), vendors, local_mac=local)
+    marks = tuple([mark for _, mark in asset.marks.values()])
+    found = identities.of(marks, bool(asset.mac & LOCAL_BIT))
     zones = [zone for ip in asset.ips if (zone := site.zone_of(ip, asset.vlan)) is not None]
     listed = entry is not None and entry.role != "client"
     asset.monitored = any(zone.monitored for zone in zones) if zones else listed or found.video

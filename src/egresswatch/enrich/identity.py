@@ -36,6 +36,8 @@ _FIRM = 3
 _SURE = 4
 """Points from which two marks of different houses are a conflict."""
 
+_CACHE = 4096
+
 
 class Identity(NamedTuple):
     """The answer."""
@@ -85,6 +87,25 @@ def identify(marks: Iterable[Mark], vendors: Mapping[str, Vendor], *, local_mac:
         "" if video else "client" if client else "maybe" if not against and _maybe(marks, vendors) else "",
         "" if vendor else _strongest(marks, "brand"),
     )
+
+
+class Identities:
+    """``identify``, remembering what the same marks in the same order gave: most hosts of a site show what
+    others showed before."""
+
+    def __init__(self, vendors: Mapping[str, Vendor]) -> None:
+        self._vendors = vendors
+        self._known: dict[tuple[tuple[Mark, ...], bool], Identity] = {}
+
+    def of(self, marks: tuple[Mark, ...], local_mac: bool) -> Identity:
+        """Judge all marks of one host."""
+        key = (marks, local_mac)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _CACHE:
+                self._known.clear()
+            known = self._known[key] = identify(marks, self._vendors, local_mac=local_mac)
+        return known
 
 
 def _maybe(marks: list[Mark], vendors: Mapping[str, Vendor]) -> bool:

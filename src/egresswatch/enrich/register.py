@@ -22,6 +22,7 @@ from egresswatch.enrich.asset import Asset, Mark, Owners, Tables, address_text
 from egresswatch.enrich.crowd import address_words, noted
 from egresswatch.enrich.describe import describe
 from egresswatch.enrich.hosts import UNSPECIFIED, Hosts
+from egresswatch.enrich.identity import Identities
 from egresswatch.enrich.ids import Ids
 from egresswatch.enrich.inventory import Entry, Inventory
 from egresswatch.enrich.marks import (
@@ -53,6 +54,7 @@ class Register:
         self._site = site
         self._inventory = inventory
         self._ids = Ids()
+        self._identities = Identities(tables.vendors)
         self._hosts = Hosts(tables, site, self._ids, self._describe, self._judge, max_hosts)
         self._listed = np.array(
             sorted({words.lo for ip in inventory.by_ip if (words := address_words(ip)) is not None}),
@@ -265,7 +267,7 @@ class Register:
 
     def _describe(self, asset: Asset) -> Entry | None:
         entry = self._entry(asset)
-        describe(asset, entry, self._site, self._tables.vendors)
+        describe(asset, entry, self._site, self._tables.vendors, self._identities)
         return entry
 
     def _entry(self, asset: Asset) -> Entry | None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from egresswatch.enrich import identity
 from egresswatch.enrich.identity import identify, related
 from egresswatch.enrich.marks import MakerNames, oui_mark, platform_mark, read_sighting
 from egresswatch.rules.makers import Oui
@@ -151,3 +152,20 @@ def test_no_value_breaks_it(kind, value):
     """Values come from the network."""
     found = identify(read_sighting(kind, value, "", (), MakerNames({})).marks, {})
     assert found.model.isprintable()
+
+
+def test_the_same_marks_are_judged_once(tables, monkeypatch):
+    """And whoever shows others is judged by those; what is remembered is bounded."""
+    identities, judged = identity.Identities(tables.vendors), []
+    judge = identity.identify
+    monkeypatch.setattr(
+        identity, "identify", lambda marks, *rest, **how: judged.append(marks) or judge(marks, *rest, **how)
+    )
+    monkeypatch.setattr(identity, "_CACHE", 2)
+    camera = tuple(marks_of(tables, ("mac", 0x4419B6)))
+    phone = tuple(marks_of(tables, ("platform", "ezviz")))
+    for marks, local in [(camera, False), (camera, False), (phone, True), (phone, True), (phone, False)]:
+        assert identities.of(marks, local) == judge(marks, tables.vendors, local_mac=local)
+    assert judged == [camera, phone, phone]
+    assert identities.of(camera, False).vendor == "hikvision"
+    assert len(judged) == 4, "the table was full and started anew"
