@@ -28,7 +28,7 @@ OWNERS = {
     "stix2": ["exchange/*"],
     "geoip2": ["enrich/geo.py"],
     "maxminddb": ["enrich/geo.py"],
-    "pyarrow": ["sinks/parquet.py", "analysis/*", "dissect/*", "cli/cameras.py"],
+    "pyarrow": ["sinks/parquet.py", "analysis/*", "dissect/*", "cli/cameras.py", "cli/lean.py"],
     "typer": ["cli/*"],
     "rich": ["cli/*", "sinks/*"],
     "cryptography": ["sniff/*", "rules/signature.py"],

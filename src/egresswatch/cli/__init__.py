@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from egresswatch.cli.lean import collect_seldom
 from egresswatch.errors import EgresswatchError, UsageError
 
 FAILED, USAGE, ALERT = 1, 2, 3
@@ -27,6 +28,7 @@ STOPPED = 128 + signal.SIGINT
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the ``egresswatch`` command."""
+    collect_seldom()
     for stream in (sys.stdout, sys.stderr):
         # a terminal that cannot show a mark gets "?" instead of a traceback
         if isinstance(stream, io.TextIOWrapper):

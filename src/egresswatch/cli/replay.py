@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from egresswatch.cli import ALERT, FAILED, complain
+from egresswatch.cli.lean import settled, spare_pandas
 from egresswatch.cli.options import (
     ConfigOption,
     OutOption,
@@ -77,10 +78,12 @@ def replay(
     )
     if follow:
         _stop_on_signal(stop)
+    if out is not None:
+        spare_pandas()
     from egresswatch.pipeline.replay import run
 
     with Progress(options.paths) as progress:
-        result = run(options, progress.update)
+        result = run(options, settled(progress.update))
     show(result, json=json)
     _tell_unkept()
     return exit_status(result, fail_on)

@@ -12,10 +12,6 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 V1, V2 = 0x00000001, 0x6B3343CF
 _DRAFT = 0xFF000000
 _SALT_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
@@ -68,6 +64,11 @@ def _expand(secret: bytes, label: bytes, size: int) -> bytes:
 
 def open_initial(keys: Keys, packet: bytes, number_at: int) -> bytes | None:
     """The frames of a packet whose packet number begins at ``number_at``; None when the keys do not fit."""
+    # here, because most captures hold no QUIC and loading it is a part of each start
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     sample = packet[number_at + 4 : number_at + 4 + _SAMPLE]
     if len(sample) < _SAMPLE:
         return None
