@@ -113,6 +113,7 @@ def _warm(settings: Settings) -> str:
     from egresswatch import jit
     from egresswatch.pipeline.replay import run
     from egresswatch.result import ReplayOptions
+    from egresswatch.sniff.greeting import Greetings
 
     with tempfile.TemporaryDirectory() as folder:
         for name, data in warm_captures().items():
@@ -120,6 +121,7 @@ def _warm(settings: Settings) -> str:
         # one by one: each kind of capture is read in its own way; together: several files are merged
         for paths in ([folder], *([str(path)] for path in sorted(Path(folder).iterdir()))):
             run(ReplayOptions(paths=tuple(paths), settings=settings), None)
+    Greetings().read(b"")  # no connection is in those captures
     if jit.DISABLED:
         return "not compiled: NUMBA_DISABLE_JIT is set"
     if jit.unkept():

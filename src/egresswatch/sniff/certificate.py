@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from egresswatch.records import Item
@@ -35,6 +36,8 @@ _ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x1C: "utf-32-be", 0x
 _SPECIAL = frozenset('"+,;<>\\')
 _MAX_NAMES = 64
 _SHOWN_NAMES = 8
+_REMEMBERED = 4096
+"""Bytes of a certificate that is worth remembering."""
 
 Element = tuple[int, bytes]
 
@@ -53,11 +56,21 @@ def items(message: bytes) -> tuple[Item, ...]:
     """The first certificate of a TLS Certificate message (RFC 5246 §7.4.2): the server's own."""
     size = int.from_bytes(message[3:6], "big")
     der = message[6 : 6 + size]
-    found = parse(der) if size and len(der) == size else None
+    if not size or len(der) < size:
+        return ()
+    return _known(der) if size <= _REMEMBERED else _told(der)
+
+
+def _told(der: bytes) -> tuple[Item, ...]:
+    found = parse(der)
     if found is None:
         return ()
     value = found.common_name or found.subject
     return (Item("tls_cert_subject", escaped(value, NAME_LIMIT), _detail(found), found),) if value else ()
+
+
+_known = lru_cache(maxsize=256)(_told)
+"""Servers show the same certificate all day."""
 
 
 def _detail(found: Certificate) -> str:

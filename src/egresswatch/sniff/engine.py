@@ -18,11 +18,12 @@ from typing import Final, TypeVar
 from egresswatch.patterns import RECOGNISER_BASE, Parser
 from egresswatch.records import Array, FlowInfo, Item, Message, Verdict
 from egresswatch.rules.recogniser import Recognisers
-from egresswatch.sniff import facts, probes
+from egresswatch.sniff import facts, probes, resolvers
 from egresswatch.sniff.defrag import Defrag
+from egresswatch.sniff.greeting import Greetings
 from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, STREAMS, Parsed, reader, within
 from egresswatch.sniff.reading import Datagrams, Readings, Streams
-from egresswatch.sniff.reassembly import Stream
+from egresswatch.sniff.reassembly import MASK, Stream
 
 R = TypeVar("R")
 
@@ -46,9 +47,10 @@ class Engine:
     ) -> None:
         self._side_bytes = flow_bytes + _SEGMENT
         self._max_infos = 16 * max_flows
-        self._patterns, self._recognisers = patterns, recognisers or Recognisers()
+        self._rows, self._recognisers = probes.rows(patterns), recognisers or Recognisers()
         self._infos: dict[int, FlowInfo] = {}
         self._defrag = Defrag()
+        self._greetings = Greetings()
         self._shed = {"flows": 0, "waiting_flows": 0, "infos": 0, "bytes": 0, "parser_errors": 0}
         self._readings = Readings(max_flows, self._max_infos, self._shed)
 
@@ -73,7 +75,8 @@ class Engine:
         if parser == _FRAGMENT:
             return self._fragment(m)
         if m.proto == _TCP:
-            return self._segment(m)
+            told = self._greeting(m) if parser == _TLS and m.start else None
+            return self._segment(m) if told is None else told
         if parser in CONNECTIONS:
             return self._handshake(m)
         return self._datagram(m)
@@ -110,8 +113,8 @@ class Engine:
         whole = self._guard(self._defrag.feed, m, None)
         if whole is None:
             return []
-        wanted = probes.match(
-            self._patterns, whole.proto, whole.sport, whole.dport, whole.payload, whole.length, whole.sender
+        wanted = probes.fitting(
+            self._rows, whole.proto, whole.sport, whole.dport, whole.payload, whole.length, whole.sender
         )
         if not wanted and whole.proto == _TCP:
             return self._segment(whole._replace(parser=_PENDING, start=False))
@@ -143,6 +146,23 @@ class Engine:
             self._shed["bytes"] += 1
             readings.release(flow)
         return [] if found is None else self._learn(m, parser, found)
+
+    def _greeting(self, m: Message) -> list[Item] | None:
+        """A flow that begins with a ClientHello which is all of its segment; None: it has to be looked at.
+
+        Leaves what ``_segment`` would leave, in short.
+        """
+        flow, payload, infos = m.flow, m.payload, self._infos
+        if flow in infos or len(infos) >= self._max_infos or not self._readings.untouched(flow):
+            return None
+        if len(payload) != m.length or m.dport == resolvers.PORT:
+            return None
+        read = self._greetings.read(payload)
+        if read is None:
+            return None
+        items, infos[flow] = read
+        self._readings.now[flow] = (m.side, m.seq, (m.seq + m.length) & MASK)
+        return items
 
     def _segment(self, m: Message) -> list[Item]:
         start, flow = m.start, m.flow

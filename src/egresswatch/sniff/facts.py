@@ -8,6 +8,7 @@ one from QUIC, and that more than a Host header, which a proxy's client can set 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from egresswatch.patterns import Parser
@@ -59,7 +60,11 @@ def cert_names(item: Item) -> tuple[str, ...]:
     serial number) is left out."""
     if item.data is None:
         return ()
-    claimed = (*item.data.names, item.data.common_name)
+    return _hosts((*item.data.names, item.data.common_name))
+
+
+@lru_cache(maxsize=256)
+def _hosts(claimed: tuple[str, ...]) -> tuple[str, ...]:
     names = (name.lower().removeprefix("*.").rstrip(".") for name in claimed)
     return tuple(dict.fromkeys(name for name in names if _is_host(name)))[:_MAX_NAMES]
 

@@ -189,10 +189,11 @@ def items(hello: ClientHello, transport: str) -> tuple[Item, ...]:
         name = (Item(kind, printable(hello.server_name.lower(), NAME_LIMIT), notes, outer),)
     if not hello.complete:
         return name
-    return (*name, Item("ja4", ja4.fingerprint(hello, transport), _offers(hello)))
+    return (*name, Item("ja4", ja4.fingerprint(hello, transport), offers(hello)))
 
 
-def _offers(hello: ClientHello) -> str:
+def offers(hello: ClientHello) -> str:
+    """The protocols as they are told."""
     if not hello.alpn:
         return ""
     return printable(b"alpn=" + b",".join(hello.alpn), TEXT_LIMIT)

@@ -14,7 +14,7 @@ datagrams of the flow from then on; on TCP, that all its payloads are tried (a l
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -184,8 +184,54 @@ BUILTIN: Array = _builtin()
 """PATTERN rows of every built-in parser, read-only."""
 
 
+class Row(NamedTuple):
+    """A row of the table as plain numbers, in its order."""
+
+    mask1: int
+    value1: int
+    mask2: int
+    value2: int
+    off1: int
+    off2: int
+    n1: int
+    n2: int
+    min_len: int
+    max_len: int
+    port: int
+    proto: int
+    every: int
+    rel: int
+    sender: int
+    rel_off: int
+    rel_add: int
+    parser: int
+    first: int
+    last: int
+
+
+Rows = dict[int, list[Row]]
+"""By protocol, in the order of the table."""
+
+
+def rows(patterns: Array) -> Rows:
+    """A table made ready for ``fitting``."""
+    made: Rows = {}
+    for values in patterns.tolist():
+        one = Row._make(values[:-1])
+        made.setdefault(one.proto, []).append(one)
+    return made
+
+
 def match(
     patterns: Array, proto: int, sport: int, dport: int, payload: bytes, length: int,
+    sender: int = 0, number: int = 0,
+) -> list[int]:  # fmt: skip
+    """``fitting`` in a table that is looked into once."""
+    return fitting(rows(patterns), proto, sport, dport, payload, length, sender, number)
+
+
+def fitting(
+    rows: Rows, proto: int, sport: int, dport: int, payload: bytes, length: int,
     sender: int = 0, number: int = 0,
 ) -> list[int]:  # fmt: skip
     """Parsers whose pattern fits, in the order of the rows, each once.
@@ -193,41 +239,30 @@ def match(
     ``sender`` (1 originator, 2 responder), ``number`` of the payload: 0, not known, suits no row that asks.
     """
     found: list[int] = []
-    for pattern in patterns:
-        parser = int(pattern["parser"])
-        if int(pattern["sender"]) not in (0, sender):
-            continue
-        if int(pattern["last"]) and not int(pattern["first"]) <= number <= int(pattern["last"]):
-            continue
-        if parser not in found and _fits(pattern, proto, sport, dport, payload, length):
-            found.append(parser)
+    ports = (0, sport, dport)
+    for one in rows.get(proto, ()):
+        if (
+            one.port in ports
+            and one.min_len <= length
+            and (not one.n1 or _holds(payload, one.off1, one.n1, one.mask1, one.value1))
+            and (not one.n2 or _holds(payload, one.off2, one.n2, one.mask2, one.value2))
+            and (not one.max_len or length <= one.max_len)
+            and one.sender in (0, sender)
+            and (not one.last or one.first <= number <= one.last)
+            and (not one.rel or _related(one, payload, length))
+            and one.parser not in found
+        ):
+            found.append(one.parser)
     return found
 
 
-def _fits(pattern: Any, proto: int, sport: int, dport: int, payload: bytes, length: int) -> bool:
-    if int(pattern["proto"]) != proto or int(pattern["port"]) not in (0, sport, dport):
-        return False
-    longest = int(pattern["max_len"])
-    if length < int(pattern["min_len"]) or (longest and length > longest):
-        return False
-    for k in ("1", "2"):
-        size, offset = int(pattern["n" + k]), int(pattern["off" + k])
-        if not size:
-            continue
-        piece = payload[offset : offset + size]
-        if len(piece) < size:
-            return False
-        word = int.from_bytes(piece.ljust(8, b"\0"), "big")
-        if word & int(pattern["mask" + k]) != int(pattern["value" + k]):
-            return False
-    return _related(pattern, payload, length)
+def _holds(payload: bytes, offset: int, size: int, mask: int, value: int) -> bool:
+    piece = payload[offset : offset + size]
+    return len(piece) == size and int.from_bytes(piece.ljust(8, b"\0"), "big") & mask == value
 
 
-def _related(pattern: Any, payload: bytes, length: int) -> bool:
-    kind, offset = int(pattern["rel"]), int(pattern["rel_off"])
-    if kind == 0:
-        return True
-    width = _REL_WIDTH[kind]
-    piece = payload[offset : offset + width]
-    order: Literal["big", "little"] = "big" if kind in (_BE16, _BE32) else "little"
-    return len(piece) == width and int.from_bytes(piece, order) + int(pattern["rel_add"]) == length
+def _related(row: Row, payload: bytes, length: int) -> bool:
+    width = _REL_WIDTH[row.rel]
+    piece = payload[row.rel_off : row.rel_off + width]
+    order: Literal["big", "little"] = "big" if row.rel in (_BE16, _BE32) else "little"
+    return len(piece) == width and int.from_bytes(piece, order) + row.rel_add == length

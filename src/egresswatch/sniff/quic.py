@@ -9,6 +9,7 @@ the other side is not tried. State per flow is bounded: see the constants.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ _MAX_CRYPTO = 64 << 10
 _MAX_PIECES = 256
 _INITIAL, _HANDSHAKE, _RETRY = 0, 2, 3
 _PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO = 0, 1, 2, 3, 6
+_OTHER = re.compile(rb"[^\0]").search
+"""The end of padding, which is most of an Initial."""
 
 
 class LongPacket(NamedTuple):
@@ -87,9 +90,14 @@ def crypto_frames(frames: bytes) -> list[tuple[int, bytes]]:
                 break
             found.append((offset, frames[pos : pos + length]))
             pos += length
+        elif kind == _PADDING:
+            other = _OTHER(frames, pos)
+            if other is None:
+                break
+            pos = other.start()
         elif kind in (_ACK, _ACK_ECN):
             pos = _after_ack(frames, pos, 3 if kind == _ACK_ECN else 0)
-        elif kind not in (_PADDING, _PING):
+        elif kind != _PING:
             break
     return found
 

@@ -13,11 +13,13 @@ from typing import Final
 from egresswatch.patterns import Parser
 from egresswatch.records import FlowInfo, Item, Message
 
-_PORT = 853
+PORT = 853
 _PATH = "/dns-query"
-_OFFERS: Final = {Parser.TLS: ("dot", "tls_sni", "dot"), Parser.QUIC: ("doq", "quic_sni", "doq")}
-_PAIR: Final = {Parser.DTLS: "stun", Parser.STUN: "dtls"}
-CONCLUDE: Final = frozenset(map(int, (*_OFFERS, *_PAIR, Parser.HTTP)))
+DOT: Final = "dot"
+_OFFERS: Final = {int(Parser.TLS): (DOT, "tls_sni", DOT), int(Parser.QUIC): ("doq", "quic_sni", "doq")}
+_PAIR: Final = {int(Parser.DTLS): "stun", int(Parser.STUN): "dtls"}
+_HTTP: Final = int(Parser.HTTP)
+CONCLUDE: Final = frozenset((*_OFFERS, *_PAIR, _HTTP))
 """What is read by these may tell more than it says."""
 WEBRTC = "webrtc"
 
@@ -27,13 +29,15 @@ def concluded(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) 
 
     A flow that turns out to be WebRTC gets this service.
     """
+    if not items and parser not in _PAIR:
+        return ()
     if parser in _OFFERS:
-        return _encrypted(m, items, *_OFFERS[Parser(parser)])
-    if parser == Parser.HTTP:
+        return _encrypted(m, items, *_OFFERS[parser])
+    if parser == _HTTP:
         asked = next((item for item in items if item.kind == "http_path" and item.value == _PATH), None)
         host = _asked(items, "http_host") or m.dst
         return (Item("doh", host, f"{asked.detail} {_PATH}"),) if asked else ()
-    if parser in _PAIR and info.service == _PAIR[Parser(parser)]:
+    if parser in _PAIR and info.service == _PAIR[parser]:
         info.service = WEBRTC
         keys = any(item.kind == "dtls_srtp" for item in items)
         return (Item(WEBRTC, WEBRTC, f"STUN and DTLS on one flow{', keys for media' if keys else ''}"),)
@@ -41,7 +45,7 @@ def concluded(info: FlowInfo, m: Message, parser: int, items: tuple[Item, ...]) 
 
 
 def _encrypted(m: Message, items: tuple[Item, ...], kind: str, named: str, offer: str) -> tuple[Item, ...]:
-    why = f"port {_PORT}" if m.dport == _PORT else ""
+    why = f"port {PORT}" if m.dport == PORT else ""
     for item in items:
         if item.kind != "ja4":
             continue

@@ -100,6 +100,14 @@ def test_the_server_s_own_certificate_is_the_first() -> None:
     assert item.data.common_name == "ipc.example"
 
 
+def test_what_is_remembered_is_what_is_read() -> None:
+    """Again and in between others, also of one that is too large to be remembered."""
+    large = der(name(("CN", "large")), names=[x509.DNSName(f"host-{k}.example") for k in range(300)])
+    assert len(large) > certificate._REMEMBERED
+    for known in (CAMERA, large, CAMERA[:-1] + b"x", CAMERA, large):
+        assert certificate.items(message(known)) == certificate._told(known) != ()
+
+
 def test_without_common_name_the_whole_subject_is_the_value() -> None:
     """Recorders often have only an organisation."""
     (item,) = certificate.items(message(der(name(("O", "Maker"), ("OU", "IPC")))))

@@ -26,6 +26,9 @@ Build = Callable[..., Message]
 class SlowEngine(Engine):
     """Reads streams the long way."""
 
+    def _greeting(self, m: Message) -> None:
+        """Nothing goes a short way."""
+
     def _segment(self, m: Message) -> list[Item]:
         if m.start and m.parser not in STREAMS:
             return self._datagram(m)

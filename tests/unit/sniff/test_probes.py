@@ -180,6 +180,17 @@ def test_any_bytes_get_an_answer(proto: int, payload: bytes, sport: int, dport: 
     assert set(parsers(proto, payload, sport, dport)) <= set(Parser)
 
 
+def test_rows_have_the_names_of_the_table() -> None:
+    """Plain numbers in its order; where nothing is asked of a protocol, nothing fits."""
+    assert [*probes.Row._fields, "pad"] == list(PATTERN.names or ())
+    ready = probes.rows(probes.BUILTIN)
+    assert sum(map(len, ready.values())) == len(probes.BUILTIN)
+    first = ready[UDP][0]
+    wanted = probes.BUILTIN[probes.BUILTIN["proto"] == UDP][0]
+    assert list(first) == [int(wanted[name]) for name in probes.Row._fields]
+    assert probes.fitting(ready, 132, 53, 53, bytes(40), 40) == []
+
+
 def test_the_rows_have_the_shape_of_the_contract_with_the_kernel() -> None:
     """One dtype for built-in and rule rows."""
     assert probes.BUILTIN.dtype == PATTERN

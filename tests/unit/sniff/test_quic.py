@@ -216,6 +216,45 @@ def test_a_cut_datagram_does_not_open(datagram: Build) -> None:
     assert quic.Connection().feed(datagram(whole[:-1], length=len(whole))) is None
 
 
+def slow_frames(frames: bytes) -> list[tuple[int, bytes]]:
+    """The twin of ``crypto_frames``: padding is a frame of one byte, and so is stepped over."""
+    found: list[tuple[int, bytes]] = []
+    pos = 0
+    while 0 <= pos < len(frames) and len(found) < quic._MAX_PIECES:
+        kind = frames[pos]
+        pos += 1
+        if kind == quic._CRYPTO:
+            offset, pos = quic.varint(frames, pos)
+            length, pos = quic.varint(frames, pos)
+            if pos < 0 or pos + length > len(frames):
+                break
+            found.append((offset, frames[pos : pos + length]))
+            pos += length
+        elif kind in (quic._ACK, quic._ACK_ECN):
+            pos = quic._after_ack(frames, pos, 3 if kind == quic._ACK_ECN else 0)
+        elif kind not in (quic._PADDING, quic._PING):
+            break
+    return found
+
+
+FRAME = st.one_of(
+    st.integers(0, 40).map(bytes),
+    st.just(b"\1"),
+    st.builds(
+        lambda at, data: b"\6" + bytes([at, len(data)]) + data, st.integers(0, 63), st.binary(max_size=9)
+    ),
+    st.just(b"\2\5\0\0\1"),
+    st.binary(max_size=3),
+)
+
+
+@given(st.lists(FRAME, max_size=12))
+def test_frames_are_found_as_by_the_twin(parts: list[bytes]) -> None:
+    """With padding of any length anywhere."""
+    frames = b"".join(parts)
+    assert quic.crypto_frames(frames) == slow_frames(frames)
+
+
 @given(st.binary(max_size=120))
 def test_any_frames_are_read_or_left(datagram: Build, frames: bytes) -> None:
     """A sealed packet with nonsense inside."""
