@@ -10,7 +10,7 @@ reconnect for hours); a new answer for the same address takes precedence from it
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from egresswatch.config import NS
@@ -50,6 +50,10 @@ class PassiveNames:
     def knows(self, host: str) -> bool:
         """Is any answer to ``host`` held? Where not, ``names`` has nothing for it."""
         return host in self._hosts
+
+    def known(self, pairs: Iterable[tuple[str, str]]) -> Iterator[bool]:
+        """Of many (host, address): is any answer held? Where not, ``names`` has nothing for it."""
+        return map(self._entries.__contains__, pairs)
 
     def add(self, host: str, addresses: Sequence[str], names: Sequence[str], ttl: int, ts: int) -> None:
         """``host`` was told at ``ts`` that ``names`` (question first, then aliases) is at ``addresses``."""

@@ -28,6 +28,7 @@ class Class(NamedTuple):
     all_names: tuple[str, ...]
     """Also the aliases that DNS showed: policy and rules may name any of them."""
     rules: tuple[Rule, ...]
+    rule_ids: tuple[str, ...]
     protocols: tuple[str, ...]
     dest_class: str
     platform: str
@@ -75,17 +76,20 @@ class Classifier:
                 names = names[::-1]
         if claimed and not names:
             names = ((claimed[0], "cert"),)
-        texts = tuple(dict.fromkeys((*(name for name, _ in names), *asked, *claimed)))
+        texts = tuple(name for name, _ in names) if names else ()
+        if asked or claimed:
+            texts = tuple(dict.fromkeys((*texts, *asked, *claimed)))
         protocols, rules = self._protocols(info)
         rules += self._rules_of(texts, remote if near and self._tables.nets else "")
         rules = tuple(dict.fromkeys(rules)) if len(rules) > 1 else rules
-        key = (tuple(rule.id for rule in rules), protocols, proto, port, crossing)
+        rule_ids = tuple(rule.id for rule in rules) if rules else ()
+        key = (rule_ids, protocols, proto, port, crossing)
         found = self._classes.get(key)
         if found is None:
             if len(self._classes) >= _CACHE:
                 self._classes.clear()
             found = self._classes[key] = dest_class(rules, protocols, proto, port, crossing)
-        return Class(names, texts, rules, protocols, *found)
+        return Class(names, texts, rules, rule_ids, protocols, *found)
 
     def placed(self, remote: str) -> bool:
         """Does a rule name this address, or a network around it?"""
@@ -97,7 +101,7 @@ class Classifier:
         if known is None:
             if len(self._alerting) >= _CACHE:
                 self._alerting.clear()
-            hits = self._tables.domain(name)
+            hits = self._rules_of((name,), "")
             known = any(rule.dest_class in ("vendor_cloud", "p2p") for rule in hits)
             self._alerting[name] = known
         return known
@@ -107,7 +111,7 @@ class Classifier:
         return self._tables.port(proto, port)
 
     def _protocols(self, info: FlowInfo | None) -> tuple[tuple[str, ...], tuple[Rule, ...]]:
-        if info is None:
+        if info is None or not (info.protocols or info.service == STUN):
             return (), ()
         rules = tuple(self._tables.recogniser(int(number)) for number in info.protocols)
         protocols = tuple(dict.fromkeys(rule.protocol or rule.id for rule in rules))

@@ -79,8 +79,8 @@ def addresses(hi: Array, lo: Array, v6: Array, texts: Addresses) -> Array:
     if not v6.any():
         return _dotted(np.ascontiguousarray(lo))
     out = np.zeros((len(lo), _V6_WIDTH), np.uint8)
-    four, six = np.flatnonzero(~v6), np.flatnonzero(v6)
-    out[four, :_V4_WIDTH] = _dotted(lo[four])
+    out[:, :_V4_WIDTH] = _dotted(lo)
+    six = np.flatnonzero(v6)
     hi, lo = hi[six], lo[six]
     groups = distinct(hi, lo)
     pairs = zip(hi[groups.first].tolist(), lo[groups.first].tolist(), strict=True)

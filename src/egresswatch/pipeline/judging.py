@@ -7,7 +7,7 @@ and the rules are asked once for each combination (``_judgement``), however many
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -56,8 +56,8 @@ class Infos:
         numbers: dict[tuple[object, ...], int] = {}
         self.distinct: list[FlowInfo | None] = [None]
         of = np.empty(len(infos), np.int64)
-        for k, info in enumerate(infos.values()):
-            of[k] = number = numbers.setdefault(_FACTS(info), len(numbers) + 1)
+        for k, (info, facts) in enumerate(zip(infos.values(), map(_FACTS, infos.values()), strict=True)):
+            of[k] = number = numbers.setdefault(facts, len(self.distinct))
             if number == len(self.distinct):
                 self.distinct.append(info)
         self.claims = np.array([info is not None and bool(info.cert_names) for info in self.distinct])
@@ -142,11 +142,8 @@ class Judge:
         places = np.flatnonzero(near)
         out = np.zeros(len(near), bool)
         if len(places):
-            columns = [column[places] for column in remote]
-            groups = distinct(*columns)
-            words = zip(*(column[groups.first].tolist() for column in columns), strict=True)
-            hit = [self._classifier.placed(self._addresses.text(*each)) for each in words]
-            out[places] = np.array(hit).take(groups.of)
+            remotes, of = self._texts([column[places] for column in remote])
+            out[places] = np.array([self._classifier.placed(text) for text in remotes]).take(of)
         return out
 
     def _asked(
@@ -154,22 +151,24 @@ class Judge:
     ) -> tuple[list[tuple[str, ...]], Array]:
         """The distinct passive names of remotes, none first, and a code per row."""
         numbers: dict[tuple[str, ...], int] = {(): 0}
-        codes = np.zeros(len(ts), np.int64)
-        places = np.flatnonzero(crossing) if self._classifier.names else codes[:0]
-        columns = [column[places] for column in host]
+        codes, table = np.zeros(len(ts), np.int64), self._classifier.names
+        places = np.flatnonzero(crossing) if len(table) else codes[:0]
+        hosts, of = self._texts([column[places] for column in host])
+        asks = np.array([table.knows(text) for text in hosts], bool).take(of)
+        places, of = places[asks], of[asks]
+        remotes, to = self._texts([column[places] for column in remote])
+        pairs = zip(map(hosts.__getitem__, of.tolist()), map(remotes.__getitem__, to.tolist()), strict=True)
+        for k in np.flatnonzero(np.fromiter(table.known(pairs), bool, len(places))).tolist():
+            names = table.names(hosts[of[k]], remotes[to[k]], int(ts[places[k]]))
+            if names:
+                codes[places[k]] = numbers.setdefault(names, len(numbers))
+        return list(numbers), codes
+
+    def _texts(self, columns: Sequence[Array]) -> tuple[list[str], Array]:
+        """The distinct addresses of (high words, low words, is it IPv6), and a code per row."""
         groups = distinct(*columns)
         words = zip(*(column[groups.first].tolist() for column in columns), strict=True)
-        hosts = [self._addresses.text(*each) for each in words]
-        asks = np.array([self._classifier.names.knows(text) for text in hosts], bool).take(groups.of)
-        places = places[asks]
-        far = (column[places].tolist() for column in remote)
-        for k, code, at, *other in zip(
-            places.tolist(), groups.of[asks].tolist(), ts[places].tolist(), *far, strict=True
-        ):
-            names = self._classifier.names.names(hosts[code], self._addresses.text(*other), at)
-            if names:
-                codes[k] = numbers.setdefault(names, len(numbers))
-        return list(numbers), codes
+        return [self._addresses.text(*each) for each in words], groups.of
 
     def _judgement(
         self, host: str, remote: str, proto: int, port: int, crossing: bool, asked: tuple[str, ...],
@@ -180,15 +179,17 @@ class Judge:
         if monitored and self._site.given:
             zone = self._site.zone_of(host, vlan)
             answer = self._site.policy(zone, remote, peer_vlan, proto, port, what.all_names).answer
-        named = any(source != OUTER for _, source in what.names)
-        told = [pair for pair in what.names if pair[1] != "cert"]
-        name, source = told[0] if told else ("", "none")
+        named, name, source = False, "", "none"
+        for text, way in what.names:
+            named = named or way != OUTER
+            if way != "cert" and source == "none":
+                name, source = text, way
         if source == OUTER and info is not None:
             source = info.server_name_source
         return Judged(
             info.service if info else "", name, source, info.ja4 if info else "", what.platform,
             what.dest_class, judge(monitored, answer, what.dest_class),
-            tuple(rule.id for rule in what.rules), named,
+            what.rule_ids, named,
         )
 
 

@@ -30,12 +30,12 @@ from egresswatch.pipeline.sums import Sums
 from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Direction, EndReason, FlowInfo, Outcome
 from egresswatch.rules.site import Site
-from egresswatch.sinks.parquet import Coded, FlowWriter, SightingWriter
+from egresswatch.sinks.parquet import ROW_GROUP, Coded, FlowWriter, SightingWriter
 
 _END = [EndReason(k).name if k else "" for k in range(6)]
 _OUTCOME = [Outcome(k).name if k else "" for k in range(5)]
 _DIRECTION = ["", *(direction.name for direction in Direction)]
-_BLOCK = 1 << 16
+_BLOCK = ROW_GROUP
 """Rows judged at a time: bounds the memory that their texts take."""
 
 

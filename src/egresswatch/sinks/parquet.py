@@ -3,13 +3,15 @@
 
 Owns the schemas (the contract's columns in the contract's order) and the way from the pipeline's
 columns to them. Row groups are cut at a fixed number of rows, so the file does not depend on how
-often ``write`` was called. Empty text in a nullable column becomes null: absent is not "".
+often ``write`` was called. A full row group is encoded by a thread of its own, one at a time and in order,
+while the next one is made. Empty text in a nullable column becomes null: absent is not "".
 Only this module and ``analysis`` import pyarrow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from egresswatch.sinks.folder import appear, temporary
 ROW_GROUP = 1 << 17
 _DIFFERENT = frozenset(("uid", "community_id", "ts", "ts_end", "orig_p"))
 """Columns in which every row has a value of its own: a dictionary costs time and space there."""
+_DICTIONARY = 1 << 18
+"""Bytes after which a column of a row group gives its dictionary up (addresses of a flood)."""
 _MANY = 256
 """Small tables held apart: each costs some 40 kB however few rows it has."""
 _TIME = pa.timestamp("ns", "UTC")
@@ -32,7 +36,7 @@ _U8, _U16, _U32, _U64, _TEXT = pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()
 _NUMBERS = {
     _U8: np.uint8, _U16: np.uint16, _U32: np.uint32, _U64: np.uint64, _TIME: np.int64, pa.int32(): np.int32
 }  # fmt: skip
-_MOST_TEXT = (1 << 31) - 1
+_MOST_TEXT = (1 << 31) - 1  # bytes of one Arrow array
 
 
 def _schema(kind: str, columns: Sequence[tuple[str, Any, bool]]) -> pa.Schema:
@@ -70,8 +74,6 @@ SIGHTING_SCHEMA: pa.Schema = _schema(
         ("value", _TEXT, False), ("detail", _TEXT, True), ("asset", _TEXT, True),
     ],
 )  # fmt: skip
-
-
 NEIGHBOUR_SCHEMA: pa.Schema = _schema(
     "neighbours",
     [
@@ -102,17 +104,25 @@ class TableWriter:
         self._schema = schema = schema.with_metadata({**(schema.metadata or {}), **facts})
         self._held: list[pa.Table] = []
         self._held_rows = 0
+        self._thread = ThreadPoolExecutor(1)  # begins with its first work
+        self._encoding: Future[None] | None = None
         try:
             self._writer = pq.ParquetWriter(
-                temporary(path), schema, compression="zstd", use_dictionary=_repeating(schema)
-            )
+                temporary(path), schema, compression="zstd", use_dictionary=_repeating(schema),
+                dictionary_pagesize_limit=_DICTIONARY,
+            )  # fmt: skip
         except OSError as error:
             raise OutputError(f"cannot be written: {_why(error)}", path) from error
 
     def write(self, columns: Mapping[str, Column]) -> None:
         """Append rows: every column of the schema, all of one length."""
-        table = pa.Table.from_arrays([_array(field, columns[field.name]) for field in self._schema],
-                                     schema=self._schema)  # fmt: skip
+        rows = max(map(_length, columns.values()))
+        for start in range(0, rows, ROW_GROUP):
+            part = slice(start, start + ROW_GROUP)
+            self._add([_array(field, _part(columns[field.name], part)) for field in self._schema])
+
+    def _add(self, arrays: list[pa.Array]) -> None:
+        table = pa.Table.from_arrays(arrays, schema=self._schema)
         self.rows += table.num_rows
         self._held.append(table)
         self._held_rows += table.num_rows
@@ -124,6 +134,8 @@ class TableWriter:
     def close(self) -> None:
         """Finish: the file appears under its name (also with no row)."""
         self._flush(whole=True)
+        self._settle()
+        self._thread.shutdown()
         try:
             self._writer.close()
         except OSError as error:
@@ -133,21 +145,29 @@ class TableWriter:
     def abandon(self) -> None:
         """Give up: nothing stays behind."""
         self._held.clear()
+        self._thread.shutdown()
         self._writer.close()
         temporary(self.path).unlink(missing_ok=True)
 
     def _flush(self, *, whole: bool) -> None:
         table = pa.concat_tables(self._held) if self._held else self._schema.empty_table()
         rows = self._held_rows if whole else self._held_rows // ROW_GROUP * ROW_GROUP
-        try:
-            for start in range(0, rows, ROW_GROUP):
-                part = table.slice(start, min(ROW_GROUP, rows - start)).combine_chunks()
-                self._writer.write_table(part, row_group_size=ROW_GROUP)
-        except OSError as error:
-            raise OutputError(f"cannot be written: {_why(error)}", self.path) from error
+        for start in range(0, rows, ROW_GROUP):
+            part = table.slice(start, min(ROW_GROUP, rows - start)).combine_chunks()
+            self._settle()
+            self._encoding = self._thread.submit(self._writer.write_table, part, row_group_size=ROW_GROUP)
         rest = table.slice(rows)
         self._held = [rest] if rest.num_rows else []
         self._held_rows = rest.num_rows
+
+    def _settle(self) -> None:
+        """Wait for the row group that is being encoded."""
+        encoding, self._encoding = self._encoding, None
+        try:
+            if encoding is not None:
+                encoding.result()
+        except OSError as error:
+            raise OutputError(f"cannot be written: {_why(error)}", self.path) from error
 
 
 class FlowWriter(TableWriter):
@@ -194,10 +214,18 @@ def _array(field: pa.Field, column: Column) -> pa.Array:
     elif isinstance(column, np.ndarray) and column.dtype.kind not in "SU":
         array = _numbers(field.type, column, None)
     else:
-        array = _values(field, column)
+        array = _values(field, [*column])
     if array.null_count and not field.nullable:
         raise ValueError(f"column {field.name} holds nulls")  # a mistake of ours, not of the input
     return array
+
+
+def _length(column: Column) -> int:
+    return len(column.codes if isinstance(column, Coded) else column)
+
+
+def _part(column: Column, part: slice) -> Column:
+    return Coded(column.values, column.codes[part]) if isinstance(column, Coded) else column[part]
 
 
 def _coded(field: pa.Field, column: Coded) -> pa.Array:
@@ -228,7 +256,7 @@ def _numbers(kind: pa.DataType, values: Array, mask: Array | None) -> pa.Array:
     return pa.Array.from_buffers(kind, len(data), [_bitmap(mask), pa.py_buffer(data)])
 
 
-def _values(field: pa.Field, values: Sequence[Any] | Array) -> pa.Array:
+def _values(field: pa.Field, values: Sequence[Any]) -> pa.Array:
     """Python values, None for null."""
     if field.type == _TEXT:
         return _texts(values, nullable=field.nullable)
@@ -241,15 +269,19 @@ def _values(field: pa.Field, values: Sequence[Any] | Array) -> pa.Array:
     return pa.ListArray.from_arrays(_numbers(pa.int32(), ends, None), items)
 
 
-def _texts(values: Sequence[str | None] | Array, *, nullable: bool) -> pa.Array:
+def _texts(values: Sequence[str | None], *, nullable: bool) -> pa.Array:
     """Text; in a nullable column the empty one is null."""
-    data = [b"" if value is None else value.encode() for value in values]
-    ends = np.zeros(len(data) + 1, np.int64)
-    np.cumsum([len(text) for text in data], out=ends[1:])
+    known = [value or "" for value in values]
+    text = "".join(known)
+    encoded = known if text.isascii() else [value.encode() for value in known]
+    ends = np.zeros(len(known) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(known)), out=ends[1:])
     if ends[-1] > _MOST_TEXT:
-        raise ValueError("more text in one column than an Arrow array holds")
-    absent = [not value if nullable else value is None for value in values]
-    return _strings(ends.astype(np.int32), b"".join(data), np.array(absent, bool))
+        raise ValueError("too much text at once")
+    absent = ends[1:] == ends[:-1]
+    if not nullable:  # the empty text is one
+        absent = np.array([value is None for value in values], bool)
+    return _strings(ends.astype(np.int32), text.encode(), absent)
 
 
 def _strings(ends: Array, data: Any, mask: Array | None) -> pa.Array:

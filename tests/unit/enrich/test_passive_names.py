@@ -135,3 +135,11 @@ def test_who_never_asked_is_known_at_once():
     assert (names.knows(CAM), names.knows(OTHER)) == (True, False)
     names.add(OTHER, [PEER, "203.0.113.8"], ["a.example.com"], 60, T)
     assert (names.knows(CAM), names.knows(OTHER)) == (False, True)
+
+
+def test_of_many_pairs_those_with_an_answer():
+    """The others need not be asked about."""
+    names = PassiveNames(10)
+    names.add("10.0.0.5", ["203.0.113.7"], ["a.example"], 60, 0)
+    pairs = [("10.0.0.5", "203.0.113.7"), ("10.0.0.5", "203.0.113.8"), ("10.0.0.6", "203.0.113.7")]
+    assert list(names.known(pairs)) == [True, False, False]

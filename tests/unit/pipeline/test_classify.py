@@ -159,3 +159,19 @@ def test_an_outer_name_that_was_asked_for_is_an_ordinary_name(classify, names):
     """Most clients offer ECH to servers that have none: DNS confirms the name."""
     names.add(CAMERA, [REMOTE], ["front.example"], 60, NOW)
     assert classify(sniffed("front.example", outer_name=True)).names[0] == ("front.example", "sni")
+
+
+def test_an_address_is_placed_when_a_rule_names_its_network(tables, names):
+    """Then it matters to the judgement of a flow; others are not asked about one by one."""
+    classifier = Classifier(tables, names)
+    assert classifier.placed("8.8.8.8")
+    assert not classifier.placed(REMOTE)
+
+
+def test_what_was_asked_may_be_known_beforehand(tables, names):
+    """The same answer as looking it up."""
+    names.add(CAMERA, [REMOTE], [HIK, GENERIC], 60, NOW)
+    classifier = Classifier(tables, names)
+    what = classifier.what((HIK, GENERIC), REMOTE, TCP, 443, True, None)
+    assert what == classifier.classify(CAMERA, REMOTE, TCP, 443, True, NOW, None)
+    assert what.rule_ids == tuple(rule.id for rule in what.rules) != ()

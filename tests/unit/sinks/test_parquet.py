@@ -2,6 +2,8 @@
 """flows.parquet and sightings.parquet: the contract's columns, exact values, one file appearing whole."""
 
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -106,6 +108,42 @@ def test_empty_text_in_a_nullable_column_is_null(tmp_path, column):
     assert table["server_name"].to_pylist() == ["x", None, "y"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "texts"),
+    [([b"abc", b"de\0", b"\0\0\0"], ["abc", "de", None]), ([b"a\0c", b"\0b\0", b"abc"], ["ac", "b", "abc"]),
+     ([b"abc", b"def", b"ghi"], ["abc", "def", "ghi"])],
+    ids=["an empty one", "zeros between", "all of one length"],
+)  # fmt: skip
+def test_lines_of_bytes_are_text_without_their_zeros(tmp_path, lines, texts):
+    """Whole columns of text come as an array; an empty line is null where a text may be absent."""
+    array = np.array([list(line) for line in lines], np.uint8)
+    table = written(tmp_path / "flows.parquet", columns() | {"orig_l2_addr": array, "orig_h": array})
+    assert table["orig_l2_addr"].to_pylist() == texts
+    assert table["orig_h"].to_pylist() == [text or "" for text in texts]
+
+
+def test_a_column_that_says_nothing_is_null_throughout(tmp_path):
+    """As the places of remotes without a database."""
+    coded = {"resp_cc": Coded([""], np.zeros(3)), "resp_asn": Coded([None], np.zeros(3))}
+    table = written(tmp_path / "flows.parquet", columns() | coded)
+    assert table["resp_cc"].null_count == table["resp_asn"].null_count == 3
+
+
+def test_lists_by_code(tmp_path):
+    """The rules of a judgement, for every row that has it."""
+    coded = Coded([[], ["EW-Ä-1", "EW-B-2"]], np.array([1, 0, 1]))
+    table = written(tmp_path / "flows.parquet", columns() | {"rule_ids": coded})
+    assert table["rule_ids"].to_pylist() == [["EW-Ä-1", "EW-B-2"], [], ["EW-Ä-1", "EW-B-2"]]
+
+
+def test_a_number_that_does_not_fit_is_refused(tmp_path):
+    """It would wrap around without a word; a mistake of ours."""
+    writer = FlowWriter(tmp_path / "flows.parquet")
+    with pytest.raises(ValueError, match="uint16"):
+        writer.write(columns() | {"orig_p": np.array([1, 2, 65536])})
+    writer.abandon()
+
+
 def test_a_null_where_the_contract_has_none_is_refused(tmp_path):
     """A row without a verdict would be a mistake of ours: it never reaches a file."""
     writer = FlowWriter(tmp_path / "flows.parquet")
@@ -168,6 +206,38 @@ def test_giving_up_leaves_nothing_behind(tmp_path):
     writer.write(columns())
     writer.abandon()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rows", [3, 20], ids=["at the end", "on the way"])
+def test_a_disk_that_fills_up_is_an_output_error(tmp_path, monkeypatch, rows):
+    """Also when it does while the next rows are made: they are encoded by a thread of their own."""
+
+    def full(self, table, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parquet, "ROW_GROUP", 8)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    writer = FlowWriter(tmp_path / "flows.parquet")
+    with pytest.raises(OutputError, match=r"flows\.parquet: cannot be written: No space left on device"):
+        writer.write(columns(rows=rows))
+        writer.close()
+    writer.abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_needs_no_pandas(tmp_path):
+    """Importing it takes longer than a small replay."""
+    script = (
+        "import sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from egresswatch.sinks.parquet import SightingWriter, Coded\n"
+        f"w = SightingWriter(Path({str(tmp_path / 's.parquet')!r}))\n"
+        "w.write({'ts': [1], 'uid': ['u'], 'kind': Coded(['k'], np.zeros(1)), 'value': ['v'],\n"
+        "         'detail': [''], 'asset': np.full((1, 2), 65, np.uint8)})\n"
+        "w.close()\n"
+        "assert 'pandas' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_a_folder_that_is_not_there_is_an_output_error(tmp_path):
