@@ -22,6 +22,7 @@ from egresswatch.records import Array
 
 _FIRST = 1024
 _MAPPED = 0xFFFF << 32
+_MAC = (1 << 48) - 1
 
 
 class Words(NamedTuple):
@@ -64,6 +65,8 @@ class Crowd:
         self._odd = odd_vlans
         self._met = met
         self._keys = 0
+        self._placeless: set[int] = set()
+        """Routers that the index has no place for."""
         self._one = np.zeros(1, NOTED)
         self._tally = np.zeros(kernels.TALLY, np.int64)
         self._tally[kernels.MOST] = most_hosts
@@ -94,13 +97,13 @@ class Crowd:
 
     def take(self, notes: Array, start: int, places: int) -> int:
         """Take notes from ``start`` on (``kernels.take``); ``places``: room for that many addresses."""
-        room = int(self._tally[kernels.MOST]) - len(self)
-        fresh = max(0, min(len(notes) - start, room))
-        self._reserve(fresh)
+        room = max(0, int(self._tally[kernels.MOST]) - len(self))
+        left = len(notes) - start
+        self._reserve(min(left, room), min(left, int(self._tally[kernels.MOST]) - self.routers))
         self._tally[kernels.MOST_PLACES] = places
-        before = self.used
+        before = 2 * self.used + self.routers
         at = int(kernels.take(notes, start, self.rows, self._index, self._memory, self._odd, self._tally))
-        self._keys += 2 * (self.used - before)
+        self._keys += 2 * self.used + self.routers - before
         return at
 
     def owners(self, asked: Array) -> Array:
@@ -127,14 +130,14 @@ class Crowd:
 
     def add(self, mac: int, words: Words | None) -> int:
         """A new host that is met at once, with this MAC, or with this address alone: its row."""
-        self._reserve(1)
+        self._reserve(1, 0)
         row = self.used
         self.rows[row] = 0
         self.rows[row]["mac"], self.rows[row]["met"] = mac, 1
         self._tally[kernels.USED] += 1
         self._tally[kernels.HOSTS] += 1
         if mac:
-            self.note_mac(mac, kernels.ASK)
+            self._note_mac(mac, kernels.ASK)
         else:
             self.note_addr(words)
         return row
@@ -143,16 +146,36 @@ class Crowd:
         """A host is none any more: it turned out to be a router, or another host's address."""
         self._tally[kernels.HOSTS] -= 1
 
-    def note_mac(self, mac: int, word: int) -> None:
-        """A MAC is Python's, or a router's (``kernels.ASK``, ``ROUTER``, ``TELLS``)."""
-        self._reserve(0)
+    @property
+    def routers(self) -> int:
+        """How many MACs forward for others."""
+        return int(self._tally[kernels.ROUTERS])
+
+    @property
+    def enough_routers(self) -> bool:
+        """Are there as many as may be?"""
+        return bool(self._tally[kernels.ROUTERS] >= self._tally[kernels.MOST])
+
+    def is_router(self, mac: int) -> bool:
+        """Does this MAC forward for others?"""
+        found = kernels.look_up(self._index, self._about(mac, _NOWHERE), True)
+        return found in (kernels.ROUTER, kernels.TELLS) or mac in self._placeless
+
+    def route(self, mac: int, tells: bool) -> None:
+        """This MAC forwards for others; ``tells``: its maker says something of them."""
+        self._tally[kernels.ROUTERS] += 1
+        if not self._note_mac(mac, kernels.TELLS if tells else kernels.ROUTER):
+            self._placeless.add(mac)
+
+    def _note_mac(self, mac: int, word: int) -> bool:
+        self._reserve(0, 1)
         self._keys += 1
-        kernels.enter(self._index, self._about(mac, _NOWHERE), True, word)
+        return bool(kernels.enter(self._index, self._about(mac, _NOWHERE), True, word))
 
     def note_addr(self, words: Words | None) -> None:
         """An address is Python's."""
         if words is not None:
-            self._reserve(0)
+            self._reserve(0, 1)
             self._keys += 1
             held = int(kernels.look_up(self._index, self._about(0, words), False))
             if held >= 0 and not self.rows[held]["met"]:
@@ -177,18 +200,22 @@ class Crowd:
         self._one[0] = (mac, words.hi, words.lo, 0, -1, words.v6, 1, 0, 0)
         return self._one
 
-    def _reserve(self, fresh: int) -> None:
-        """Room for so many more hosts, each with two keys, and for one key more."""
+    def _reserve(self, fresh: int, keys: int) -> None:
+        """Room for so many more hosts, each with two keys, and for so many other keys."""
         rows = self.used + fresh
         if rows > len(self.rows):
             self.rows = np.concatenate([self.rows, np.zeros(max(rows, len(self.rows)), HOST)])
-        keys = self._keys + 2 * fresh + 1
+        keys += self._keys + 2 * fresh
         if 2 * keys > len(self._index):
             old, self._index = self._index, np.zeros(1 << (2 * keys).bit_length(), INDEX)
             at = 0
             while (at := int(kernels.enter_keys(self._index, old, at))) < len(old):
-                # a key without a place counts as Python's, so what it leads to has to be
-                row = int(old[at]["at"])
-                if row >= 0 and not self.rows[row]["met"]:
-                    self._met(row)
+                self._displace(int(old[at]["key"]), int(old[at]["at"]))
                 at += 1
+
+    def _displace(self, key: int, word: int) -> None:
+        """A key without a place counts as Python's, so what it leads to has to be."""
+        if word >= 0 and not self.rows[word]["met"]:
+            self._met(word)
+        elif word in (kernels.ROUTER, kernels.TELLS):
+            self._placeless.add(key & _MAC)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from egresswatch.enrich import kernels
 from egresswatch.enrich.asset import BEHIND_POINTS, GROUP_BIT, Asset, Mark, Tables, address_text, host_key
 from egresswatch.enrich.crowd import Crowd, address_words
 from egresswatch.enrich.ids import Ids
@@ -48,7 +47,6 @@ class Hosts:
         """By row: everybody who is an asset."""
         self._holders: dict[str, dict[int, None]] = {}
         """Addresses of several MACs: these, first comer first."""
-        self._routers: set[int] = set()
 
     @property
     def refused(self) -> int:
@@ -115,14 +113,15 @@ class Hosts:
         return True
 
     def _place(self, mac: int, addr: str, kind: str) -> Asset | None:
+        forwarded = not mac or self.crowd.is_router(mac)
         if addr in UNSPECIFIED:
-            return self._by_mac(mac) if mac and mac not in self._routers else None
+            return None if forwarded else self._by_mac(mac)
         kind = kind or self._kind(addr)
         if kind != "inside":
-            if kind == "outside" and mac and mac not in self._routers:
+            if kind == "outside" and not forwarded:
                 self._route(mac)
             return None
-        if not mac or mac in self._routers:
+        if forwarded:
             return self._by_addr(addr, mac)
         asset = self._by_mac(mac)
         if asset is None or addr in asset.ips:
@@ -150,11 +149,13 @@ class Hosts:
 
     def _placed(self, mac: int, addr: str, kind: str) -> Asset | None:
         """What ``_place`` gave for this sender when it was told before."""
-        if addr in UNSPECIFIED:
-            return self._with_mac(mac) if mac and mac not in self._routers else None
-        if (kind or self._kind(addr)) != "inside":
-            return None
-        return self._with_addr(addr) if not mac or mac in self._routers else self._with_mac(mac)
+        forwarded = not mac or self.crowd.is_router(mac)
+        if addr not in UNSPECIFIED:
+            if (kind or self._kind(addr)) != "inside":
+                return None
+            if forwarded:
+                return self._with_addr(addr)
+        return None if forwarded else self._with_mac(mac)
 
     def _with_mac(self, mac: int) -> Asset | None:
         asset = self._macs.get(mac)
@@ -234,14 +235,12 @@ class Hosts:
 
     def _route(self, mac: int) -> bool:
         """``mac`` is a router: hand what was taken for one host to its addresses. False: no room."""
-        if len(self._routers) >= self._max:
+        if self.crowd.enough_routers:
             self._turned_away += 1
             return False
         whole = self._with_mac(mac)
-        self._routers.add(mac)
         oui = self._tables.oui(mac)
-        tells = oui is not None and oui.relevance != "generic"
-        self.crowd.note_mac(mac, kernels.TELLS if tells else kernels.ROUTER)
+        self.crowd.route(mac, oui is not None and oui.relevance != "generic")
         self.crowd.forget()
         if whole is None:
             return True

@@ -38,9 +38,10 @@ ASK, ROUTER, TELLS, NOBODY = -1, -2, -3, -4
 """Python knows; a MAC that forwards for others; one whose maker says something of them; none has this key."""
 STRANGE_MAC, STRANGE_ADDR, UNCHECKED = 1, 2, 4
 """Something speaks about the MAC or the address of a note; nobody has looked yet."""
-USED, HOSTS, MOST, PLACES, MOST_PLACES, REFUSED, SEEN, TURN = range(8)
-"""Counters: rows, hosts, most hosts, addresses of the crowd, most of them, turned away, remembered, turn."""
-TALLY = 8
+USED, HOSTS, MOST, PLACES, MOST_PLACES, ROUTERS, REFUSED, SEEN, TURN = range(9)
+"""Counters: rows, hosts, most hosts (and routers), addresses of the crowd, most of them, routers, turned
+away, remembered, turn."""
+TALLY = 9
 MOST_SEEN = 262_144
 """(MAC, address) pairs remembered; full, it starts anew."""
 PROBES = 64
@@ -177,6 +178,28 @@ def _enter(note: Any, mac: Any, rows: Any, index: Any, memory: Any, tally: Any) 
 
 
 @inline
+def _outside(note: Any, mac: Any, found: Any, index: Any, memory: Any, tally: Any) -> Any:
+    """A sender from outside: who forwards for it is a router. Answer as ``_one``."""
+    if found == ASK:
+        return 1
+    if found not in (ROUTER, TELLS):
+        if tally[ROUTERS] >= tally[MOST]:
+            if _remember(memory, tally, note):
+                tally[REFUSED] += 1
+            return 0
+        if found != NOBODY:
+            return 1
+        if note["strange"] & UNCHECKED:
+            return 2
+        if note["strange"] & STRANGE_MAC or not _put(index, _mac_key(mac), np.int64(ROUTER)):
+            return 1
+        tally[ROUTERS] += 1
+        _forget(tally)
+    _remember(memory, tally, note)
+    return 0
+
+
+@inline
 def _one(note: Any, rows: Any, index: Any, memory: Any, odd: Any, tally: Any) -> Any:
     """0: done; 1: for Python; 2: for Python to say first whether something speaks about this sender."""
     if _unspecified(note):
@@ -186,10 +209,7 @@ def _one(note: Any, rows: Any, index: Any, memory: Any, odd: Any, tally: Any) ->
     if mac != _U0:
         found = _find(index, _mac_key(mac))
     if not note["inside"]:
-        if found not in (ROUTER, TELLS):
-            return 1
-        _remember(memory, tally, note)
-        return 0
+        return _outside(note, mac, found, index, memory, tally)
     if found == TELLS:
         return 1
     alone = STRANGE_MAC | STRANGE_ADDR

@@ -62,6 +62,15 @@ def mixed(state, value):
     return product ^ (product >> np.uint64(29))
 
 
+def crowded(count):
+    """MACs whose keys all want the same place of a small index."""
+    candidates = np.arange(1 << 20, dtype=np.uint64) + np.uint64(0x020000000000)
+    keys = mixed(1, candidates | np.uint64(1 << 62)) >> np.uint64(24) & np.uint64(0xFFF)
+    macs = candidates[keys == 77][:count]
+    assert len(macs) == count
+    return macs
+
+
 def one_by_one(register, steps):
     for place, (mac, addr, vlan, ts, inside) in enumerate(steps):
         asset = register.observe(mac, addr, vlan, ts, "inside" if inside else "outside")
@@ -291,10 +300,7 @@ def test_addresses_of_one_key_are_told_apart(make):
 
 def test_macs_made_for_one_place_of_the_index_are_hosts_like_others(make):
     """Those that find no place are found all the same, before and after it grows."""
-    candidates = np.arange(1 << 20, dtype=np.uint64) + np.uint64(0x020000000000)
-    keys = mixed(1, candidates | np.uint64(1 << 62)) >> np.uint64(24) & np.uint64(0xFFF)
-    macs = candidates[keys == 77][:150]
-    assert len(macs) == 150
+    macs = crowded(150)
     register = make(5000)
     _, hi, lo, v6, vlan, ts, inside = flood(150)
     for _ in range(2):
@@ -329,3 +335,28 @@ def test_words_of_an_address():
     assert address_words("10.0.0.1") == Words(0, MAPPED | 10 << 24 | 1, False)
     assert address_words("fe80::1") == Words(0xFE80 << 48, 1, True)
     assert [address_words(text) for text in ("", "x", "10.0.0", "::x", "\0")] == [None] * 5
+
+
+def test_routers_are_bounded_and_those_beyond_are_counted(make):
+    """One that was seen as a host before stays one then."""
+    register = make(10)
+    list(register.observe_many(*flood(5)))
+    mac, hi, lo, v6, vlan, ts, inside = flood(50)
+    for _ in range(2):
+        list(register.observe_many(mac[::-1], hi, lo + np.uint64(1 << 24), v6, vlan, ts, ~inside))
+    assert (len(register), register.refused) == (5, 40)
+    assert register.asset("10.0.0.3").mac == int(mac[3])
+    assert register.observe(int(mac[49]), "10.1.1.1", None, T).mac == 0, "behind a router"
+
+
+def test_routers_without_a_place_in_the_index_are_routers_like_others(make):
+    """Before and after it grows."""
+    macs = crowded(150)
+    register = make(5000)
+    _, hi, lo, v6, vlan, ts, inside = flood(150)
+    list(register.observe_many(macs, hi, lo + np.uint64(1 << 24), v6, vlan, ts, ~inside))
+    for more in (0, 4000):
+        list(register.observe_many(*flood(more, 1000)))
+        list(register.observe_many(macs, hi, lo, v6, vlan, ts, inside))
+        owners = register.assets_of(hi, lo, v6, macs)
+        assert (owners.macs[owners.codes].tolist(), len(register)) == ([0] * 150, 150 + more)
