@@ -4,10 +4,11 @@
     python -m bench.child index|flow|replay CAPTURE [OUT] [--first LITTLE] [--clock] [--set KEY=VALUE]
 
 ``index`` reads the records of the file. ``flow`` is flow accounting: records found, decoded, put through the
-table, flow records kept; duplicates and payloads are not looked at. ``replay`` is the whole replay as the
-command makes it. With ``--first LITTLE`` that capture is worked on before, twice: once to load all that is
-loaded late, once to know what a start costs. What the capture took beyond that is told as ``spent``. With
-``--clock`` the seconds are told by stage too, and about how many of them are the clock's own.
+table, flow records kept; duplicates and payloads are not looked at. ``replay`` is the command that people
+run. All are set up as the command sets up its process. With ``--first LITTLE`` that capture is worked on
+before, twice: once to load all that is loaded late, once to know what a start costs. What the capture took
+beyond that is told as ``spent``. With ``--clock`` the seconds are told by stage too, and about how many of
+them are the clock's own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +67,15 @@ def flow(path: str, settings: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def replay(path: str, settings: Any, out: Path | None) -> dict[str, Any]:
-    """The whole replay, files written to ``out``."""
-    from egresswatch.pipeline.replay import run
-    from egresswatch.result import ReplayOptions
+def replay(path: str, overrides: Sequence[str], out: Path | None) -> dict[str, Any]:
+    """The command itself, files written to ``out``."""
+    from egresswatch.cli import run
 
-    result = run(ReplayOptions(paths=(path,), settings=settings, out=out, force=True))
-    return {"packets": result.packets, "balanced": result.balanced, "alerts": result.alerts}
+    options = [part for override in overrides for part in ("--set", override)]
+    status = run(["replay", path, *options, *(["--out", str(out), "--force"] if out else [])])
+    if status:
+        raise SystemExit(f"bench: the replay ended with {status}")
+    return {}
 
 
 def main() -> None:
@@ -85,8 +89,11 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     asked = parser.parse_args()
 
+    from egresswatch.cli.lean import collect_seldom, spare_pandas
     from egresswatch.config import load
 
+    collect_seldom()
+    spare_pandas()
     settings = load(None, [*(FLOW if asked.stage == "flow" else ()), *asked.overrides])
     clock = Clock()
     if asked.clock:
@@ -100,7 +107,7 @@ def main() -> None:
         clock.seconds.clear()
         began = time.process_time()
         if asked.stage == "replay":
-            answer = replay(path, settings, asked.out)
+            answer = replay(path, asked.overrides, asked.out)
         else:
             answer = (flow if asked.stage == "flow" else index)(path, settings)
         return answer, {**clock.seconds, ALL: time.process_time() - began}

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bench.workloads import ROOT, Workload, first_of
@@ -36,7 +37,7 @@ _INNER = ("spent", "calls", "clock")
 _SPARE = 64 << 20
 _STARTS = 2
 """Runs on the first hundred packets beside each run on all of them."""
-_CHECKOUT = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+_CHECKOUT = MappingProxyType({"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"})
 
 
 class MeasureError(Exception):

@@ -3,6 +3,7 @@
 
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 
@@ -93,12 +94,13 @@ def test_a_replay_makes_every_call(tmp_path):
 
 
 @pytest.mark.jit_only
-def test_a_child_says_why_it_cannot_be_clocked(tmp_path, monkeypatch):
+def test_a_child_says_why_it_cannot_be_clocked(tmp_path):
     """The message reaches whoever runs the bench."""
     (tmp_path / "sitecustomize.py").write_text(
         "import egresswatch.flow.table as t\ndel t.FlowTable.run\n", encoding="utf-8"
     )
     program = clocked("replay")
-    program.environment["PYTHONPATH"] += f":{tmp_path}"
+    paths = f"{program.environment['PYTHONPATH']}:{tmp_path}"
+    program = replace(program, environment={"PYTHONPATH": paths})
     with pytest.raises(MeasureError, match=r"no egresswatch\.flow\.table\.FlowTable\.run"):
         run(program, workload("mixed", 4000, cache=tmp_path).path)
