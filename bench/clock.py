@@ -51,6 +51,7 @@ POINTS = (
     Point("rows", "egresswatch.pipeline.rows", "Rows.flush"),
     Point("write", "egresswatch.sinks.parquet", "TableWriter.write"),
     Point("write", "egresswatch.sinks.parquet", "TableWriter.close"),
+    Point("write", "egresswatch.sinks.parquet", "pq.ParquetWriter.write_table"),
     Point("write", "egresswatch.sinks.jsonl", "AlertWriter.write"),
     Point("write", "egresswatch.pipeline.replay", "write_cameras"),
     Point("write", "egresswatch.pipeline.replay", "write_ledger"),
