@@ -40,6 +40,8 @@ from egresswatch.rules.makers import SERVED_KINDS
 from egresswatch.rules.site import Site
 
 _READ_CACHE = 8192
+_CHECKED = 8192
+"""Notes of which it is found out at once who speaks about their senders; a full register never asks."""
 _MAX_PARTS = 64
 """Fingerprints with several parts that one host is halfway to."""
 _SERVED = {"rtsp_served": "rtsp_request", "http_served": "http_path"}
@@ -181,7 +183,7 @@ class Register:
         while k < len(notes):
             if k < 0:
                 k = -1 - k
-                self._check(notes[k:])
+                self._check(notes[k : k + _CHECKED])
             else:
                 sender, high, low, at, tag, six, ours = notes[k].item()[:7]
                 addr, kind = address_text(high, low, six), "inside" if ours else "outside"
