@@ -18,6 +18,7 @@ from egresswatch.enrich.asset import Asset
 from egresswatch.enrich.geo import Geo
 from egresswatch.enrich.register import Register
 from egresswatch.events import EgressEvent
+from egresswatch.pipeline.blocks import joined
 from egresswatch.pipeline.classify import Class, Classifier
 from egresswatch.pipeline.columns import uid_text
 from egresswatch.pipeline.community import community_id
@@ -91,8 +92,8 @@ class Record(NamedTuple):
 
 def in_order(parts: Sequence[Array]) -> Array:
     """Records of some parts in the order in which flows ended, whoever exported them."""
-    rows = np.concatenate(parts)
-    return rows[np.lexsort((rows["seq"], rows["uid"], rows["at"] != NO_PACKET, rows["tick"]))]
+    rows = joined(parts)
+    return rows.take(np.lexsort((rows["seq"], rows["uid"], rows["at"] != NO_PACKET, rows["tick"])))
 
 
 def as_records(rows: Array) -> Iterator[Record]:

@@ -23,13 +23,14 @@ from egresswatch.enrich.register import Register
 from egresswatch.events import Alert
 from egresswatch.flow.layout import N_CROSSING, N_HOST
 from egresswatch.pipeline.asides import Neighbours
+from egresswatch.pipeline.blocks import joined, picked
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.conduct import Conduct
 from egresswatch.pipeline.egress import EgressEvents, as_records, in_order
 from egresswatch.pipeline.front import Notes, Second
 from egresswatch.pipeline.hosts import observe
 from egresswatch.pipeline.messages import TELLING, Messages
-from egresswatch.pipeline.notes import NS, Addresses, Sent, note_at, sent
+from egresswatch.pipeline.notes import NS, Addresses, Note, Sent, as_noted, sent
 from egresswatch.pipeline.rows import Rows
 from egresswatch.pipeline.stops import Stops
 from egresswatch.pipeline.watched import Watched, low_word
@@ -128,7 +129,8 @@ class Interpreter:
         """The notes of a part of a second: in columns, and one by one where something is to be said."""
         if self._rows.full:
             self._flush()
-        rows = np.concatenate([block.rows for block in blocks])
+        rows = joined([block.rows for block in blocks])
+        noted = as_noted(rows)
         first = np.repeat([block.first for block in blocks], [len(block.rows) for block in blocks])
         shows, crossing = rows["kind"] & N_HOST != 0, rows["kind"] & N_CROSSING != 0
         speaks = (rows["parser"] | rows["recogniser"]) != 0
@@ -140,10 +142,10 @@ class Interpreter:
         is_near, crosses, proxied = near.tobytes(), crossing.tobytes(), self._events.proxied
         self._told.clear()
         for place in Stops(self._watched, rows, sure, shows & ~sure):
-            host, message, learnt = met.get(place), said.get(place), 0
-            if host is not None:
-                self._watched.add(host.low_word)
-                self._watch(host.asset)
+            if place in met:
+                self._watched.add(met[place].low_word)
+                self._watch(met[place].asset)
+            message, learnt = said.get(place), 0
             if message is not None:
                 learnt = self._messages.read(message)
             if not (crosses[place] or learnt or (proxied and int(rows["flow"][place]) in proxied)):
@@ -152,7 +154,7 @@ class Interpreter:
                 message is None or is_near[place] or learnt == TELLING
                 or self._watched.holds(message.a_lo, message.b_lo)
             ):  # fmt: skip
-                self._event(rows, place, int(first[place]))
+                self._event(Note.at(noted, place), int(first[place]))
             if learnt and self._rows.full:  # a packet can say much: not all of a second's fits
                 self._flush()
         # crossings without more, once all names of the second are known; chosen before the first is looked
@@ -161,22 +163,21 @@ class Interpreter:
         if quiet.any():
             quiet &= self._watched.either(rows["a_lo"], rows["b_lo"])
         for place in np.flatnonzero(quiet).tolist():
-            frame = int(first[place]) + int(rows["index"][place])
-            if self._told.get(int(rows["flow"][place]), -1) < frame:
-                self._event(rows, place, int(first[place]))
+            note = Note.at(noted, place)
+            if self._told.get(note.flow, -1) < first[place] + note.place:
+                self._event(note, int(first[place]))
 
     def _said(self, rows: Array, first: Array, speaks: Array, blocks: Sequence[Notes]) -> dict[int, Sent]:
         """The messages among some notes, by place."""
         places = np.flatnonzero(speaks)
         payloads = [payload for block in blocks for payload in block.payloads if payload is not None]
-        messages = sent(rows[places], first[places], payloads, self._addresses)
+        messages = sent(rows.take(places), first[places], payloads, self._addresses)
         return dict(zip(places.tolist(), messages, strict=True))
 
-    def _event(self, rows: Array, place: int, first: int) -> None:
-        """What is known of a note's flow, when it leaves something; ``first``: frame of its batch."""
-        note = note_at(rows, place)
-        self._told[note.flow] = first + note.place
-        facts = self._events.of_note(note, first + note.place)
+    def _event(self, note: Note, first: int) -> None:
+        """What is known now of a flow, when it leaves something; ``first``: frame of the note's batch."""
+        frame = self._told[note.flow] = first + note.place
+        facts = self._events.of_note(note, frame)
         if facts is None:
             return
         info = self._engine.info(note.flow)
@@ -193,7 +194,7 @@ class Interpreter:
             return
         for rows in parts:
             self._rows.hold(rows)
-        self._conduct.read(in_order([rows[self._conduct.wanted(rows)] for rows in parts]))
+        self._conduct.read(in_order([picked(rows, self._conduct.wanted(rows)) for rows in parts]))
         self._record_events(parts, None)
         for rows in parts:
             self._messages.end(rows["flow"][rows["end"] != EndReason.active])
@@ -206,7 +207,7 @@ class Interpreter:
             if only is None:
                 wanted &= self._watched.either(rows["orig_lo"], rows["resp_lo"])
             if wanted.any():
-                chosen.append(rows[wanted])
+                chosen.append(picked(rows, wanted))
         for record in as_records(in_order(chosen)) if chosen else ():
             facts = self._events.of_record(record)
             asset = self._events.asset(facts) if facts is not None else None
@@ -222,9 +223,8 @@ def _parted(parts: Sequence[Array], now: int) -> tuple[list[Array], list[Array]]
     early, late = [], []
     for rows in parts:
         first = (rows["at"] == NO_PACKET) & (rows["tick"] == now)
-        count = int(first.sum())
-        if count:
-            early.append(rows if count == len(rows) else rows[first])
-        if count < len(rows):
-            late.append(rows[~first] if count else rows)
+        if first.any():
+            early.append(picked(rows, first))
+        if not first.all():
+            late.append(picked(rows, ~first))
     return early, late

@@ -61,6 +61,7 @@ class Messages:
         """Live flows of which the engine may hold something."""
         self._tables, self._register, self._names, self._engine = tables, register, names, engine
         self._classifier, self._rows, self._events = classifier, rows, events
+        self._feed, self._info, self._sight = engine.feed, engine.info, rows.sight
         self._watched, self._watch = watched, watch
         tell: dict[str, Callable[[Sent, Item], bool]] = {
             **dict.fromkeys(_NAMES, self._name), "dns_answer": self._answer, "http_connect": self._proxy,
@@ -73,42 +74,43 @@ class Messages:
 
     def read(self, sent: Sent) -> int:
         """0: nothing was in it, LEARNT, or TELLING."""
-        m, recogniser = sent.message, sent.recogniser
+        m, recogniser, uid, src_inside, dst_inside, answered, _, _ = sent
         flow = m.flow
         self._fed.add(flow)
-        items = self._engine.feed(m) if m.parser < RECOGNISER_BASE else []
+        items = self._feed(m) if m.parser < RECOGNISER_BASE else []
         if recogniser:
-            items = items + self._engine.feed(m._replace(parser=recogniser))
+            items = items + self._feed(m._replace(parser=recogniser))
         if flow not in self.reading:
-            info = self._engine.info(flow)
+            info = self._info(flow)
             if info is not None:
                 self.reading.add(flow)
                 self._rows.learn(flow, info)
         if not items:
             return 0
         host, mac = "", 0
-        if sent.src_inside:
+        if src_inside:
             host, mac = m.src, m.src_mac
-        elif sent.dst_inside:
+        elif dst_inside:
             host, mac = m.dst, m.dst_mac
-        ts, frame, uid, ways, sight = m.ts, m.frame, sent.uid, self._ways, self._rows.sight
+        ts, frame, ways, sight = m.ts, m.frame, self._ways, self._sight
         telling = False
         for item in items:
             kind, value, detail, _ = item
             way = ways.get(kind)
             if way is not None:
-                if kind == _P2P:
+                tell, sought, shows, served = way
+                if tell is not None:
+                    telling |= tell(sent, item)
+                elif kind == _P2P:
                     value, detail = self._recognised(sent, item)
                     telling = True
-                elif way.tell is not None:
-                    telling |= way.tell(sent, item)
-                if way.sought:
+                if sought:
                     telling |= self._sought(sent, kind, value)
-                if way.shows and sent.src_inside and shows_its_sender(m, item):
+                if shows and src_inside and shows_its_sender(m, item):
                     sender = item.data.mac if kind in DHCP else m.src_mac
                     self.evidence(m.src, sender, kind, shown(item), ts, detail)
-                if way.served and sent.dst_inside and sent.answered:
-                    self.evidence(m.dst, m.dst_mac, way.served, value, ts)
+                if served and dst_inside and answered:
+                    self.evidence(m.dst, m.dst_mac, served, value, ts)
             sight(ts, frame, uid, kind, value, detail, host, mac)
         return TELLING if telling else LEARNT
 
@@ -160,7 +162,7 @@ class Messages:
         """Do rules name what was read? It counts for the flow, as a payload that was recognised does."""
         m, telling = sent.message, False
         for number in self._tables.seen(kind, value):
-            info, name = self._engine.info(m.flow), str(number)
+            info, name = self._info(m.flow), str(number)
             if info is None or name in info.protocols or len(info.protocols) >= MAX_PROTOCOLS:
                 continue
             info.protocols += (name,)
@@ -168,5 +170,5 @@ class Messages:
             rule = self._tables.recogniser(number)
             if rule.dest_class == _P2P and rule.protocol:
                 host = (m.src, m.src_mac) if sent.src_inside else (m.dst, m.dst_mac)
-                self._rows.sight(m.ts, m.frame, sent.uid, _P2P, rule.protocol, rule.id, *host)
+                self._sight(m.ts, m.frame, sent.uid, _P2P, rule.protocol, rule.id, *host)
         return telling

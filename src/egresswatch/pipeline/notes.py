@@ -69,6 +69,11 @@ class Note(NamedTuple):
     flags: int
     number: int
 
+    @classmethod
+    def at(cls, noted: Array, place: int) -> Note:
+        """One of the rows that ``as_noted`` gave."""
+        return cls._make(noted[place].item())
+
     @property
     def proto(self) -> int:
         return self.meta >> 8 & 0xFF
@@ -79,9 +84,9 @@ class Note(NamedTuple):
         return self.vlan_word >> 12 & 0xFFF if self.vlan_word >> 28 else None
 
 
-def note_at(rows: Array, place: int) -> Note:
-    """One NOTE row as a tuple."""
-    return Note._make(rows[_FIELDS][place].item())
+def as_noted(rows: Array) -> Array:
+    """NOTE rows without what only fills them up: each gives the tuple of a ``Note``."""
+    return rows[_FIELDS]
 
 
 class Addresses:
@@ -110,10 +115,8 @@ class Addresses:
     def texts(self, hi: Array, lo: Array, v6: Array) -> list[str]:
         """``text`` of whole columns."""
         words = zip(hi.tolist(), lo.tolist(), v6.tolist(), strict=True)
-        if v6.any():
-            return [self.text(*address) for address in words]
         known = self._four.get
-        return [known(low) or self.text(high, low, six) for high, low, six in words]
+        return [(not six and known(low)) or self.text(high, low, six) for high, low, six in words]
 
     def of(self, note: Note, side: int) -> str:
         """Address of one end of a note's flow."""

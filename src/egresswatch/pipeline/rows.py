@@ -50,7 +50,7 @@ class Rows:
         self._flows, self._sightings_out = flows, sightings
         self._max = settings.output.max_held_rows
         self._held = Held()
-        self._sightings = Sightings()
+        self._sightings = Sightings(self._max)
         self.sight = self._sightings.add
         """Keep a sighting."""
         self._infos: dict[int, FlowInfo] = {}
@@ -74,7 +74,7 @@ class Rows:
     @property
     def full(self) -> bool:
         """More is held than should be."""
-        return len(self._held) >= self._max or len(self._sightings) >= self._max
+        return self._sightings.full or len(self._held) >= self._max
 
     def held(self, words: Sequence[int]) -> list[Array]:
         """Records that are still held of hosts with these low address words, oldest first."""

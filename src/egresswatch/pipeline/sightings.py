@@ -31,9 +31,13 @@ class _Block(NamedTuple):
 
 
 class Sightings:
-    """The hold of one run."""
+    """The hold of one run: ``most`` of them fill it."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.full = False
+        self._most = most
+        self._until = min(_CHUNK, most)
+        """As many of the latest are packed together."""
         self._latest: list[tuple[int, int, int, str, str, str, str, int]] = []
         self._blocks: list[_Block] = []
         self._packed = 0
@@ -48,7 +52,7 @@ class Sightings:
     ) -> None:
         """Keep one; ``host`` and ``mac``: the inside host that it speaks of, empty for none."""
         self._latest.append((ts, frame, uid, kind, value, detail, host, mac))
-        if len(self._latest) >= _CHUNK:
+        if len(self._latest) >= self._until:
             self._pack()
 
     def take(self, register: Register) -> dict[str, Any]:
@@ -76,6 +80,7 @@ class Sightings:
         """Nothing is held any more."""
         self._latest, self._blocks, self._packed = [], [], 0
         self._kinds, self._hosts = {}, {}
+        self.full, self._until = False, min(_CHUNK, self._most)
 
     def _pack(self) -> None:
         """The latest into columns."""
@@ -90,6 +95,8 @@ class Sightings:
         )  # fmt: skip
         self._packed += len(self._latest)
         self._latest = []
+        self.full = self._packed >= self._most
+        self._until = max(1, min(_CHUNK, self._most - self._packed))
 
 
 def _asset_id(register: Register, host: str, mac: int) -> str:

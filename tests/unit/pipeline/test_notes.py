@@ -7,7 +7,7 @@ import pytest
 from egresswatch.flow.layout import NOTE
 from egresswatch.packets import KEY_V6, PF_FRAG_FIRST, PF_MORE
 from egresswatch.pipeline import notes
-from egresswatch.pipeline.notes import Addresses, Note, note_at, sent
+from egresswatch.pipeline.notes import Addresses, Note, as_noted, sent
 from egresswatch.pipeline.watched import low_word
 from egresswatch.records import Outcome
 
@@ -61,7 +61,7 @@ def test_fragments_and_payloads_are_numbered_apart():
 def test_the_outermost_vlan(word, vlan):
     """None without a tag; the same of a message as of a note."""
     assert one(vlan=word).message.vlan == vlan
-    assert note_at(note(vlan=word), 0).vlan == vlan
+    assert Note.at(as_noted(note(vlan=word)), 0).vlan == vlan
 
 
 def test_originator_and_outcome():
@@ -81,7 +81,7 @@ def test_plain_values():
 def test_a_note_has_the_fields_of_its_row():
     """In the row's order, whatever is beside it."""
     rows = np.concatenate([note(), note(flow=7, seq=9, number=3)])
-    made = note_at(rows, 1)
+    made = Note.at(as_noted(rows), 1)
     assert (made.flow, made.seq, made.number, made.proto, made.place) == (7, 9, 3, 6, 4)
     assert len(Note._fields) == len(NOTE.names) - 1, "all but what fills the row up"
 

@@ -34,7 +34,7 @@ def sight(some, ts, frame=0, kind="tls_sni", value="a.example", host=CAMERA, mac
 @pytest.fixture(params=[1, 3, 100], ids=["packed at once", "packed in between", "never packed"])
 def some(request, monkeypatch):
     monkeypatch.setattr(sightings, "_CHUNK", request.param)
-    return Sightings()
+    return Sightings(1000)
 
 
 def test_by_time_then_frame_then_as_they_came(some):
@@ -78,3 +78,20 @@ def test_cleared_is_empty(some):
         sight(some, ts)
     some.clear()
     assert len(some) == 0
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 5, 100])
+def test_full_at_the_number_given(chunk, monkeypatch):
+    """Not one later, however they are held; what is taken makes room for as many."""
+    monkeypatch.setattr(sightings, "_CHUNK", chunk)
+    some = Sightings(5)
+    for _ in range(2):
+        for ts in range(4):
+            sight(some, ts)
+            assert not some.full
+        sight(some, 4)
+        assert (some.full, len(some)) == (True, 5)
+        sight(some, 5)
+        assert some.full
+        some.take(Named())
+        assert (some.full, len(some)) == (False, 0)
