@@ -28,6 +28,8 @@ from egresswatch.cli.options import (
 from egresswatch.config import Settings
 from egresswatch.errors import EgresswatchError, OutputError
 
+_WARM_HOSTS = 3000
+
 
 def check(
     config: ConfigOption = None,
@@ -113,15 +115,15 @@ def _warm(settings: Settings) -> str:
     from egresswatch import jit
     from egresswatch.pipeline.replay import run
     from egresswatch.result import ReplayOptions
-    from egresswatch.sniff.greeting import Greetings
 
     with tempfile.TemporaryDirectory() as folder:
         for name, data in warm_captures().items():
             (Path(folder) / name).write_bytes(data)
         # one by one: each kind of capture is read in its own way; together: several files are merged
-        for paths in ([folder], *([str(path)] for path in sorted(Path(folder).iterdir()))):
-            run(ReplayOptions(paths=tuple(paths), settings=settings), None)
-    Greetings().read(b"")  # no connection is in those captures
+        out = Path(folder) / "out"
+        for paths in ([folder], *([str(path)] for path in sorted(Path(folder).glob("warm.*")))):
+            run(ReplayOptions(paths=tuple(paths), settings=settings, out=out, force=True), None)
+    _call_the_others()
     if jit.DISABLED:
         return "not compiled: NUMBA_DISABLE_JIT is set"
     if jit.unkept():
@@ -129,14 +131,33 @@ def _warm(settings: Settings) -> str:
     return f"compiled, kept in {jit.cache_directory()}"
 
 
+def _call_the_others() -> None:
+    """Kernels that those captures do not call: they hold no TLS, and nothing that tells about a host."""
+    import numpy as np
+
+    from egresswatch.enrich.crowd import Crowd, Words
+    from egresswatch.sniff.greeting import Greetings
+
+    Greetings().read(b"")
+    crowd = Crowd(1, np.zeros(4096, np.bool_), lambda _row: None)
+    crowd.route(1, tells=crowd.is_router(1))
+    crowd.remember(1, Words(0, 0, False))
+
+
 def warm_captures() -> dict[str, bytes]:
-    """The same two frames, one UDP datagram over IPv4 and one over IPv6 (documentation addresses), as pcap,
-    pcapng and snoop."""
+    """The same frames as pcap, pcapng and snoop: a UDP datagram over IPv6, and one over IPv4 from each of so
+    many inside hosts that tables grow; all to the outside (documentation addresses) through one router."""
     udp = struct.pack(">HHHH", 40000, 40001, 12, 0) + bytes(4)
-    v4 = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, b"\xc0\0\2\1", b"\xc0\0\2\2")
     prefix = b"\x20\x01\x0d\xb8" + bytes(11)
-    v6 = struct.pack(">IHBB", 6 << 28, len(udp), 17, 64) + prefix + b"\1" + prefix + b"\2"
-    frames = [bytes(12) + b"\x08\x00" + v4 + udp, bytes(12) + b"\x86\xdd" + v6 + udp]
+    router = b"\2\0\0\0\0\1"
+    frames = [
+        router + b"\2\0\0\0\0\2" + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(udp), 17, 64)
+        + prefix + b"\1" + prefix + b"\2" + udp
+    ]  # fmt: skip
+    for host in range(_WARM_HOSTS):
+        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0)
+        source = struct.pack(">BBH", 10, 1, host)
+        frames.append(router + b"\4\0" + source + b"\x08\x00" + ip + source + b"\xc0\0\2\2" + udp)
     pcap = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
     pcapng = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
     pcapng += struct.pack("<IIHHII", 1, 20, 1, 0, 65535, 20)

@@ -71,7 +71,7 @@ def test_warm_replays_a_capture(command, replayed):
     status, out, _ = command("check", "--warm")
     assert status == 0
     assert "kernels:" in out
-    assert replayed.options.out is None
+    assert not replayed.options.out.exists(), "what it wrote is gone"
 
 
 def test_warm_that_could_not_keep_what_it_compiled_has_failed(command, replayed, monkeypatch):
@@ -88,11 +88,11 @@ READERS = {"pcap": dpkt.pcap.Reader, "pcapng": dpkt.pcapng.Reader}
 
 @pytest.mark.parametrize("kind", READERS)
 def test_the_warm_captures_are_sound_captures(kind):
-    """Two frames, IPv4 and IPv6, as dpkt reads them."""
+    """Frames of IPv6 and IPv4, as dpkt reads them."""
     data = warm_captures()[f"warm.{kind}"]
     frames = [dpkt.ethernet.Ethernet(frame) for _, frame in READERS[kind](io.BytesIO(data))]
-    assert [type(frame.data) for frame in frames] == [dpkt.ip.IP, dpkt.ip6.IP6]
-    assert [frame.data.data.dport for frame in frames] == [40001, 40001]
+    assert {type(frame.data) for frame in frames} == {dpkt.ip.IP, dpkt.ip6.IP6}
+    assert {frame.data.data.dport for frame in frames} == {40001}
 
 
 def test_all_warm_captures_say_the_same(tmp_path):
@@ -100,5 +100,6 @@ def test_all_warm_captures_say_the_same(tmp_path):
     for name, data in warm_captures().items():
         (tmp_path / name).write_bytes(data)
         result = replay.run(ReplayOptions((str(tmp_path / name),), Settings()))
-        assert (result.packets, result.balanced, result.errors, result.warnings) == (2, True, (), ())
+        assert (result.balanced, result.errors, result.warnings) == (True, (), ())
+        assert result.inside_hosts == result.packets - 1 > 1000
         assert result.first_ts == 1_000_000_000
