@@ -2,11 +2,12 @@
 # egresswatch: `make demo` and `make test` do everything from a bare Debian 12; the rest is for contributors.
 .DEFAULT_GOAL := help
 FUZZ ?= 600
+SOAK ?= 100e9
 STAGE ?= all
 WORKLOAD ?= all
 PACKETS ?= 2000000
 ROUNDS ?= 3
-.PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit fuzz golden docs bench wheel clean
+.PHONY: help demo test setup setup-dev check lint types imports spelling test-jit test-nojit fuzz golden docs soak bench wheel clean
 BIN := .venv/bin
 OUT ?= demo-out
 REPLAY = $(OUT)/camera-day/camera-day.pcap --set enrich.cameras=$(OUT)/camera-day/cameras.csv --out $(OUT)/result
@@ -56,6 +57,9 @@ test-nojit: setup-dev ## the tests, kernels as plain Python
 
 fuzz: setup-dev  ## spoiled captures and payloads for FUZZ seconds (600), the worst shapes of traffic measured
 	EGRESSWATCH_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/fuzz
+
+soak: setup-dev  ## memory stays flat over SOAK bytes of a stream without an end (100e9), a flood in 1 GB
+	EGRESSWATCH_SOAK=$(SOAK) $(BIN)/python -m pytest -q -s tests/soak
 
 golden: setup-dev ## write the golden files anew (read the diff before committing it)
 	EGRESSWATCH_GOLDEN=write $(BIN)/python -m pytest -q tests/golden

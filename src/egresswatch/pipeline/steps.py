@@ -20,13 +20,13 @@ from egresswatch.records import FrameBatch
 from egresswatch.source import Replay
 from egresswatch.source.ahead import Ahead
 
-BATCHES = 6
+BATCHES = 4
 """Batches that exist at a time when a thread reads them: one is read, one worked on, the others wait."""
 STEPS = 6
 """Steps that exist at a time when a thread makes them."""
 QUIET = 32
 """Batches without a complete second after which there is a step all the same: it tells the progress."""
-SWITCH = 0.0005
+SWITCH = 0.0001
 """Seconds after which a thread that waits for the interpreter lock gets it (Python's own: 0.005)."""
 
 

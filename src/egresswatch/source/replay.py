@@ -25,6 +25,9 @@ from egresswatch.source.reader import FileReader, Input
 
 BATCH_BYTES = 8 << 20
 """Captured bytes after which a batch ends, however few frames it holds."""
+ARENA_AHEAD = 4 << 20
+"""Bytes of each buffer when a thread reads ahead: what it saves in copying to a nearer cache, a smaller one
+loses by handing over more often (docs/input.md)."""
 ARENA_LEAST = 256 << 10
 """Bytes of a buffer when many inputs are open at once."""
 
@@ -116,10 +119,11 @@ class Replay:
 
     def _open(self, what: Input, facts: FileFacts, active: int) -> FileReader:
         self._retire()
+        size = ARENA if self._keep == 1 else ARENA_AHEAD
         reader = FileReader(
             what, facts, self._table, self.facts.errors.append, batch=self._batch, digest=self._digest,
             follow=self._stopped if self._follow else None, stopped=self._stopped,
-            arena=max(ARENA // (active + 1), ARENA_LEAST), keep=self._keep,
+            arena=max(size // (active + 1), ARENA_LEAST), keep=self._keep,
         )  # fmt: skip
         self._active.append(reader)
         return reader

@@ -43,6 +43,7 @@ def small(monkeypatch):
     """Buffers of a few frames."""
     monkeypatch.setattr(arena, "FIRST", 256)
     monkeypatch.setattr(replay, "ARENA", 512)
+    monkeypatch.setattr(replay, "ARENA_AHEAD", 512)
     monkeypatch.setattr(replay, "ARENA_LEAST", 512)
 
 
