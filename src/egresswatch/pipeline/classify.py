@@ -91,9 +91,11 @@ class Classifier:
             found = self._classes[key] = dest_class(rules, protocols, proto, port, crossing)
         return Class(names, texts, rules, rule_ids, protocols, *found)
 
-    def placed(self, remote: str) -> bool:
-        """Does a rule name this address, or a network around it?"""
-        return bool(self._rules_of((), remote))
+    def placed(self, hi: int, lo: int, v6: bool) -> bool:
+        """Does a rule name this address (its words), or a network around it?"""
+        width, number = (128, hi << 64 | lo) if v6 else (32, lo & 0xFFFFFFFF)
+        nets = self._tables.nets.get(6 if v6 else 4, ())
+        return any(number >> (width - length) in table for length, table in nets)
 
     def alerts(self, name: str) -> bool:
         """Does a rule that raises alerts know this name?"""

@@ -142,8 +142,10 @@ class Judge:
         places = np.flatnonzero(near)
         out = np.zeros(len(near), bool)
         if len(places):
-            remotes, of = self._texts([column[places] for column in remote])
-            out[places] = np.array([self._classifier.placed(text) for text in remotes]).take(of)
+            columns = [column[places] for column in remote]
+            groups = distinct(*columns)
+            words = zip(*(column[groups.first].tolist() for column in columns), strict=True)
+            out[places] = np.array([self._classifier.placed(*each) for each in words]).take(groups.of)
         return out
 
     def _asked(

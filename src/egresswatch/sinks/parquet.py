@@ -24,7 +24,7 @@ from egresswatch.errors import OutputError
 from egresswatch.records import Array
 from egresswatch.sinks.folder import appear, temporary
 
-ROW_GROUP = 1 << 17
+ROW_GROUP = 1 << 16
 _DIFFERENT = frozenset(("uid", "community_id", "ts", "ts_end", "orig_p"))
 """Columns in which every row has a value of its own: a dictionary costs time and space there."""
 _DICTIONARY = 1 << 18

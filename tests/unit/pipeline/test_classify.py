@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a destination is: names, surest first; rules; class and platform."""
 
+from ipaddress import ip_address
+
 import pytest
 
 from egresswatch.enrich.names import PassiveNames
@@ -164,8 +166,11 @@ def test_an_outer_name_that_was_asked_for_is_an_ordinary_name(classify, names):
 def test_an_address_is_placed_when_a_rule_names_its_network(tables, names):
     """Then it matters to the judgement of a flow; others are not asked about one by one."""
     classifier = Classifier(tables, names)
-    assert classifier.placed("8.8.8.8")
-    assert not classifier.placed(REMOTE)
+    for addr in ("8.8.8.8", "100.64.0.1", "2001:4860:4860::8888", REMOTE, "8.8.8.9", "2001:db8::1", "::1"):
+        number = int(ip_address(addr))
+        placed = classifier.placed(number >> 64, number & (1 << 64) - 1, ":" in addr)
+        assert placed == bool(tables.address(addr))
+    assert classifier.placed(0, 0xFFFF << 32 | int(ip_address("8.8.8.8")), v6=False)
 
 
 def test_what_was_asked_may_be_known_beforehand(tables, names):
