@@ -240,17 +240,20 @@ def plain_name(payload: bytes, at: int, end: int, fold: bool) -> str:
     """The name that begins at ``at``, when labels and the zero behind them, just before ``end``, are all of
     it. Empty when it is not that.
 
-    There is no other zero before, and the name is no longer than one may be. Hosts are many and domains
-    are few: what stands behind the first label is remembered.
+    There is no other zero before, and the name is no longer than one may be. Hosts of the internet are many
+    and its domains few: what stands behind the first label is remembered; of local names, which are few
+    and told again and again, all of it.
     """
+    if not fold:
+        return _known(payload[at:end], False)
     begin = at + 1 + payload[at]
     label = payload[at + 1 : begin]
     if begin >= end or len(label) > _MAX_LABEL or not label.translate(None, b"-_").isalnum():
-        return _known(payload[at:end], fold)
-    text = (label.lower() if fold else label).decode("ascii")
+        return _known(payload[at:end], True)
+    text = label.lower().decode("ascii")
     if begin == end - 1:
         return text
-    rest = _known(payload[begin:end], fold)
+    rest = _known(payload[begin:end], True)
     return f"{text}.{rest}" if rest else ""
 
 
