@@ -44,7 +44,7 @@ class MeasureError(Exception):
     """A program that was to be measured failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A command to measure: ``command(capture, folder for its output)``."""
 

@@ -11,7 +11,7 @@ from bench.clock import STAGES
 from bench.goals import FLOW, REPLAY
 from bench.limit import WAYS
 from bench.measure import Figure
-from bench.results import Results
+from bench.results import Results, Stages
 from bench.suite import DEDUP, SLOW_PART, mapped
 from bench.workloads import NAMES
 
@@ -119,24 +119,23 @@ def stage_table(results: Results) -> str:
         if any(stage in of.seconds for of in measured.values())
     ]
     total = {name: sum(of.seconds.values()) for name, of in measured.items()}
-    whole = {name: of[REPLAY].cpu for name, of in results.replay.items()}
+    whole = {name: of.whole for name, of in measured.items()}
     if measured:
-        rows += [row("**sum of the stages**", total), row("whole replay, as above", whole)]
-    notes = [_difference(results, name) for name in measured if name in whole]
+        rows += [row("**sum of the stages**", total), row("whole replay in the same rounds", whole)]
+    notes = [_difference(name, of) for name, of in measured.items()]
     return "\n\n".join([table(("ns of CPU per packet", *measured), rows), *filter(None, notes)])
 
 
-def _difference(results: Results, name: str) -> str:
+def _difference(name: str, measured: Stages) -> str:
     """Why the sum of the stages is not the whole replay, where it is not."""
-    measured, whole = results.stages[name], results.replay[name][REPLAY]
-    total = sum(measured.seconds.values())
-    if abs(total / whole.cpu - 1) <= _AGREE:
+    total, whole = sum(measured.seconds.values()), measured.whole
+    if abs(total / whole - 1) <= _AGREE:
         return ""
     return (
-        f"On {name} the stages sum up to {total / whole.cpu:.2f} times the whole replay "
-        f"({total - whole.cpu:+.2f} s). They come from other runs, with the clock's own calls in them "
-        f"(about {measured.clock:.2f} s), and the start-up that is taken off the whole, {whole.start:.2f} s, "
-        f"varies by ±{whole.start_spread:.2f} s."
+        f"On {name} the stages sum up to {total / whole:.2f} times the whole replay "
+        f"({total - whole:+.2f} s): the clock's own calls are in them (about {measured.clock:.2f} s), and the "
+        f"start-up that is taken off the whole, {measured.start:.2f} s, varies by "
+        f"±{measured.start_spread:.2f} s."
     )
 
 

@@ -37,6 +37,11 @@ class Stages:
     seconds: dict[str, float]
     clock: float
     """Seconds of them that the clock took itself, about."""
+    whole: float
+    """CPU seconds of the whole replay in the same rounds, unclocked."""
+    start: float
+    """Start-up that was taken off these."""
+    start_spread: float
 
 
 @dataclass(slots=True)

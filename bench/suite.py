@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from bench import instructions, peers, walls
 from bench.child import ALL
@@ -17,6 +16,8 @@ from bench.limit import MAPPED, WAYS, limits
 from bench.measure import (
     Figure,
     MeasureError,
+    Program,
+    Run,
     alternate,
     clocked,
     egresswatch,
@@ -114,26 +115,40 @@ PARTS: dict[str, Part] = {
 
 
 def stages(load: Workload, rounds: int) -> Stages:
-    """CPU of each stage, median of some runs; what the first hundred packets take is taken off."""
+    """CPU of each stage and of the whole replay in turn; what the first hundred packets take is taken off."""
     settle(load.path)
-    program, wanted = clocked("replay"), 0
-    answers: dict[Path, list[dict[str, Any]]] = {load.path: [], load.little: []}
+    clock, whole = clocked("replay"), replay_command()
+    runs: dict[tuple[Program, Path], list[Run]] = {
+        (program, path): [] for path in (load.path, load.little) for program in (clock, whole)
+    }
+    wanted = 0
     for number in range(rounds + 1):
-        for path, told in answers.items():
+        for (program, path), made in runs.items():
             touch(wanted if path == load.path else 0)
-            done = run(program, path)
-            wanted = max(wanted, done.own)
-            if number:
-                told.append(done.answer())
+            made.append(run(program, path))
+            wanted = max(wanted, made[-1].own)
+            if not number:
+                made.clear()
     spent = {
-        path: {stage: middle([one["spent"].get(stage, 0.0) for one in told])[0] for stage in (ALL, *STAGES)}
-        for path, told in answers.items()
+        path: {
+            stage: middle([_of_stage(one, stage) for one in runs[clock, path]])[0] for stage in (ALL, *STAGES)
+        }
+        for path in (load.path, load.little)
     }
     seconds = {stage: of - spent[load.little][stage] for stage, of in spent[load.path].items()}
     total = seconds.pop(ALL)
     seconds[REST] = total - sum(of for stage, of in seconds.items() if stage != REST)
-    clock = statistics.median(one["clock"] for one in answers[load.path])
-    return Stages({stage: of for stage, of in seconds.items() if of}, clock)
+    (all_of_it, _), (start, wander) = (middle([one.cpu for one in runs[whole, path]]) for path in spent)
+    return Stages(
+        {stage: of for stage, of in seconds.items() if of},
+        statistics.median(one.answer()["clock"] for one in runs[clock, load.path]),
+        all_of_it - start, start, wander,
+    )  # fmt: skip
+
+
+def _of_stage(one: Run, stage: str) -> float:
+    seconds: Mapping[str, float] = one.answer()["spent"]
+    return seconds.get(stage, 0.0)
 
 
 def check(figure: Figure, load: Workload) -> None:

@@ -32,7 +32,7 @@ def measured():
     found.replay = {"flood": {name: figure(name) for name in replay} | {whole.program: whole}}
     found.slow = {"flood": {"tshark": figure("tshark", 5.0)}}
     found.peers = {"nfpcapd": "1.7.1", "tshark": "4.0.17"}
-    found.stages = {"flood": Stages({"table": 0.2, "rows": 0.6, "write": 0.15}, 0.01)}
+    found.stages = {"flood": Stages({"table": 0.2, "rows": 0.6, "write": 0.15}, 0.01, 1.0, 0.6, 0.03)}
     found.walls = {"flood": {"one file": {"1": 2.0, "2": 1.0}, "two files": {"1": 2.0, "2": 1.6}}}
     found.starts, found.cold = {"egresswatch replay": 1.0}, 25.0
     found.growth = [
@@ -108,8 +108,8 @@ def test_a_sum_that_is_not_the_whole_says_why(measured):
     measured.stages["flood"].seconds["rest"] = 0.4
     made = report.stage_table(measured)
     assert "| **sum of the stages** | 675.0 |" in made
-    assert "| whole replay, as above | 500.0 |" in made
-    assert "On flood the stages sum up to 1.35 times the whole replay (+0.35 s)." in made
+    assert "| whole replay in the same rounds | 500.0 |" in made
+    assert "On flood the stages sum up to 1.35 times the whole replay (+0.35 s)" in made
 
 
 def test_figures_are_the_same_when_kept(monkeypatch, measured, tmp_path):
