@@ -195,8 +195,7 @@ class EgressEvents:
 
     def asset(self, flow: Facts) -> Asset | None:
         """The monitored asset at the inside end."""
-        asset = self._register.asset(flow.host, flow.mac)
-        return asset if asset is not None and asset.monitored else None
+        return self._register.monitored_at(flow.host, flow.mac)
 
     def event(self, flow: Facts, asset: Asset, what: Class, info: FlowInfo | None) -> EgressEvent:
         """The event of one monitored asset's flow."""
