@@ -8,12 +8,13 @@ entry in ``rules`` and match nothing.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from egresswatch.records import Array
 from egresswatch.rules import payload as payloads
 from egresswatch.rules import prints
 from egresswatch.rules.makers import FingerprintRule, Oui, OuiGroup, Vendor
-from egresswatch.rules.model import Pack, Rule
+from egresswatch.rules.model import Example, Pack, Rule
 from egresswatch.rules.tables import MatchTables, Rules, Sightings, Wildcard
 
 K = TypeVar("K")
@@ -79,28 +80,29 @@ def digest(pack: Pack) -> str:
     """sha256 over the pack's facts in canonical form; file names, lines and comments do not count."""
     canonical = {
         "version": pack.version,
-        "rules": [_bare(rule) for rule in sorted(pack.rules, key=lambda rule: rule.id)],
-        "vendors": [_bare(vendor) for vendor in sorted(pack.vendors, key=lambda vendor: vendor.id)],
+        "rules": sorted(pack.rules, key=lambda rule: rule.id),
+        "vendors": sorted(pack.vendors, key=lambda vendor: vendor.id),
         "ouis": sorted(
             [*_oui_key(group.oui), sorted(group.prefixes), sorted(group.references)] for group in pack.ouis
         ),
-        "fingerprints": [
-            _bare(rule) for rule in sorted(pack.fingerprints, key=lambda rule: rule.fingerprint.id)
-        ],
+        "fingerprints": sorted(pack.fingerprints, key=lambda rule: rule.fingerprint.id),
     }
-    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=bytes.hex)
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_bare)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _bare(item: Rule | Vendor | FingerprintRule) -> dict[str, Any]:
-    values = asdict(item)
-    for name in ("path", "line"):
-        values.pop(name)
-    for name in ("match_examples", "no_match_examples"):
-        for example in values.get(name, ()):
-            if isinstance(example, dict):
-                del example["line"]
-    return values
+def _bare(value: Any) -> Any:
+    """What JSON does not know: bytes in hex, and the fields of a value without its place in a file."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return {name: getattr(value, name) for name in _facts(value.__class__)}
+
+
+@functools.cache
+def _facts(kind: type) -> tuple[str, ...]:
+    """Names of the fields that say something, of a class of values."""
+    placed = {"path", "line"} if issubclass(kind, Rule | Vendor | FingerprintRule | Example) else set()
+    return tuple(field.name for field in fields(kind) if field.name not in placed)
 
 
 def _oui_key(oui: Oui) -> tuple[str, str, str]:
