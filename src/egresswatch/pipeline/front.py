@@ -20,11 +20,12 @@ import numpy as np
 
 from egresswatch.config import Settings
 from egresswatch.decode.kernels import decode
-from egresswatch.flow.table import FlowTable
+from egresswatch.flow.table import NOTHING, FlowTable
 from egresswatch.packets import ASIDE, COUNTS, PACKET, QUOTE, TUNNEL_BITS, Bucket, Count
 from egresswatch.pipeline.asides import Aside, read_asides
 from egresswatch.pipeline.blocks import joined, picked
 from egresswatch.pipeline.notes import NS, payloads
+from egresswatch.pipeline.watched import Networks
 from egresswatch.records import NO_PACKET, Array, FrameBatch
 
 _START = -(1 << 62)
@@ -70,9 +71,15 @@ class Second:
 class Front:
     """decode ▸ flow, with their counters."""
 
-    def __init__(self, settings: Settings, patterns: Array, networks: Array, *, between: bool) -> None:
+    def __init__(
+        self, settings: Settings, patterns: Array, networks: Array, named: Networks | None = None, *,
+        between: bool,
+    ) -> None:  # fmt: skip
         self._workers = max(1, settings.replay.workers - 1)  # one is the interpreter's
-        self.table = FlowTable(settings, patterns, networks, self._workers, between=between)
+        self.table = FlowTable(
+            settings, patterns, networks, self._workers, between=between,
+            named=NOTHING if named is None else named.spans, named_v6=named is not None and named.v6,
+        )  # fmt: skip
         self.buckets = np.zeros(len(Bucket), np.uint64)
         self.counts = np.zeros(COUNTS, np.uint64)
         self.unsupported = np.zeros(65536, np.uint64)

@@ -21,7 +21,7 @@ from egresswatch.enrich.geo import Geo
 from egresswatch.enrich.names import PassiveNames
 from egresswatch.enrich.register import Register
 from egresswatch.events import Alert
-from egresswatch.flow.layout import N_CROSSING, N_HOST
+from egresswatch.flow.layout import N_CROSSING, N_HOST, N_NEAR
 from egresswatch.pipeline.asides import Neighbours
 from egresswatch.pipeline.blocks import joined, picked
 from egresswatch.pipeline.classify import Classifier
@@ -61,7 +61,7 @@ class Interpreter:
         self._monitored: set[str] = set()
         self._told: dict[int, int] = {}
         """Flow -> frame of its latest event in this part of a second."""
-        self._watched = Watched(tables)
+        self._watched = Watched()
         self._messages = Messages(
             tables, register, names, engine, classifier, rows, self._events, self._watched, self._watch
         )
@@ -134,7 +134,7 @@ class Interpreter:
         first = np.repeat([block.first for block in blocks], [len(block.rows) for block in blocks])
         shows, crossing = rows["kind"] & N_HOST != 0, rows["kind"] & N_CROSSING != 0
         speaks = (rows["parser"] | rows["recogniser"]) != 0
-        near = self._watched.near(rows)
+        near = rows["kind"] & N_NEAR != 0
         met = observe(self._register, rows, np.flatnonzero(shows))
         sure = speaks | near
         sure[list(met)] = True

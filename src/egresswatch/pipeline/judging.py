@@ -20,7 +20,6 @@ from egresswatch.pipeline.groups import distinct
 from egresswatch.pipeline.notes import Addresses
 from egresswatch.pipeline.owned import Owned
 from egresswatch.pipeline.perimeter import TCP, WELL_KNOWN
-from egresswatch.pipeline.watched import Networks
 from egresswatch.records import AddressClass, Array, FlowInfo
 from egresswatch.rules.site import Site
 
@@ -77,17 +76,14 @@ class Infos:
 class Judge:
     """Judges blocks of records; one per run."""
 
-    def __init__(
-        self, site: Site, classifier: Classifier, networks: Networks, addresses: Addresses
-    ) -> None:
+    def __init__(self, site: Site, classifier: Classifier, addresses: Addresses) -> None:
         self._site, self._classifier, self._addresses = site, classifier, addresses
-        self._networks = networks
 
     def judge(self, rows: Array, owned: Owned, infos: Infos) -> tuple[list[Judged], Array]:
         """The distinct judgements and a code per row."""
         a, b, v6 = rows["orig_class"], rows["resp_class"], rows["ver"] == 6
         crossing, outward = a + b == _INSIDE, outward_of(rows)
-        near = self._networks.near(rows["orig_lo"], rows["resp_lo"], v6)
+        near = rows["near"] != 0
         read, watched = infos.of(rows["flow"]), owned.watched
 
         def end(name: str, *, far: bool) -> Array:

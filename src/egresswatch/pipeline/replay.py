@@ -92,7 +92,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
     pack = {"version": tables.version, "digest": tables.digest}
     with _outputs(options, pack) as writers:
         rows = Rows(
-            settings, site, register, classifier, geo, Networks(tables), writers.flows, writers.sightings
+            settings, site, register, classifier, geo, writers.flows, writers.sightings
         )
 
         def emit(alert: Alert) -> None:
@@ -100,7 +100,7 @@ def run(options: ReplayOptions, progress: Progress | None = None) -> ReplayResul
             if writers.alerts is not None:
                 writers.alerts.write(ecs(alert, pack))
 
-        front = Front(settings, patterns, networks(site), between=site.given)
+        front = Front(settings, patterns, networks(site), Networks(tables), between=site.given)
         interpreter = Interpreter(
             settings, tables, site, register, names, geo, engine, detector, classifier, rows,
             Neighbours(register, site, settings.sniff.max_neighbours, writers.neighbours), emit,

@@ -27,7 +27,6 @@ from egresswatch.pipeline.owned import owned
 from egresswatch.pipeline.perimeter import directions
 from egresswatch.pipeline.sightings import Sightings
 from egresswatch.pipeline.sums import Sums
-from egresswatch.pipeline.watched import Networks
 from egresswatch.records import Array, Direction, EndReason, FlowInfo, Outcome
 from egresswatch.rules.site import Site
 from egresswatch.sinks.parquet import ROW_GROUP, Coded, FlowWriter, SightingWriter
@@ -44,7 +43,7 @@ class Rows:
 
     def __init__(
         self, settings: Settings, site: Site, register: Register, classifier: Classifier, geo: Geo,
-        networks: Networks, flows: FlowWriter | None, sightings: SightingWriter | None,
+        flows: FlowWriter | None, sightings: SightingWriter | None,
     ) -> None:
         self._register, self._geo = register, geo
         self._flows, self._sightings_out = flows, sightings
@@ -55,7 +54,7 @@ class Rows:
         """Keep a sighting."""
         self._infos: dict[int, FlowInfo] = {}
         self._addresses = Addresses()
-        self._judge = Judge(site, classifier, networks, self._addresses)
+        self._judge = Judge(site, classifier, self._addresses)
         self.sums = Sums()
         self.blind = BlindFlows(self._addresses)
 

@@ -12,7 +12,6 @@ from socket import AF_INET, AF_INET6, inet_pton
 
 import numpy as np
 
-from egresswatch.packets import KEY_V6
 from egresswatch.records import Array
 from egresswatch.rules import MatchTables
 
@@ -21,10 +20,11 @@ _MAPPED = 0xFFFF << 32
 
 
 class Networks:
-    """The networks that rules name, for whole columns of addresses."""
+    """The networks that rules name, as the flow kernel wants them."""
 
     def __init__(self, tables: MatchTables) -> None:
-        self._v6 = bool(tables.nets.get(6))
+        self.v6 = bool(tables.nets.get(6))
+        """Do rules name any of IPv6? Then every IPv6 flow counts as near."""
         spans: list[list[int]] = []
         for length, table in tables.nets.get(4, ()):
             size = 1 << (32 - length)
@@ -35,22 +35,15 @@ class Networks:
                 edges[-1] = max(edges[-1], end)
             else:
                 edges += (first, end)
-        self._edges = np.array(edges, np.uint64)
-        """Where networks begin and end, by turns; they neither overlap nor touch."""
-
-    def near(self, one: Array, other: Array, v6: Array) -> Array:
-        """Mask: does one of the two low words lie in a network that a rule names? (IPv6: may it?)"""
-        hit = v6 & self._v6
-        for low in (one, other):
-            hit |= (np.searchsorted(self._edges, low, "right") & 1 != 0) & ~v6
-        return hit
+        edges[1::2] = [end - 1 for end in edges[1::2]]
+        self.spans: Array = np.array(edges, np.uint64).reshape(-1, 2)
+        """First and last of the IPv4 ones, ascending; they neither overlap nor touch."""
 
 
 class Watched:
-    """Addresses and networks of interest."""
+    """Addresses of interest."""
 
-    def __init__(self, tables: MatchTables) -> None:
-        self._networks = Networks(tables)
+    def __init__(self) -> None:
         self._low: set[int] = set()
         self._fresh: list[int] = []
         self._tiers: list[Array] = []
@@ -100,11 +93,6 @@ class Watched:
             parts.append(self._tiers.pop())
             size += len(parts[-1])
         self._tiers.append(np.unique(np.concatenate(parts)))
-
-    def near(self, rows: Array) -> Array:
-        """Mask of NOTE rows of which an end lies in a network that a rule names."""
-        v6 = rows["meta"] & np.uint64(KEY_V6) != 0
-        return self._networks.near(rows["a_lo"], rows["b_lo"], v6)
 
 
 def low_word(addr: str) -> int:

@@ -19,6 +19,10 @@ T = TypeVar("T")
 GRACE = 5.0
 """Seconds to wait for a thread at the end: one that hangs in a call of the system cannot be ended."""
 
+WAKE = 0.25
+"""Seconds that a wait lasts at most before it begins anew: a signal (Ctrl-C) that comes when the interpreter
+has just looked for one, and does not sleep yet, is noticed then."""
+
 
 class _End:
     """Behind the last item: how the iterator ended."""
@@ -52,7 +56,7 @@ class Ahead(Generic[T]):
             self._holds = False
             self._room.release()
         if self._ended is None and not self._closed:
-            item = self._made.get()
+            item = self._take()
             if not isinstance(item, _End):
                 self._holds = True
                 return item
@@ -60,6 +64,13 @@ class Ahead(Generic[T]):
             if item.error is not None:
                 raise item.error
         raise StopIteration
+
+    def _take(self) -> T | _End:
+        while True:
+            try:
+                return self._made.get(timeout=WAKE)
+            except queue.Empty:
+                continue
 
     def close(self) -> None:
         """End the thread. Items that were not read are lost."""

@@ -29,7 +29,7 @@ class World:
     def __init__(self, tables):
         self.log, self.sights, self.items, self.fed, self.ended = [], [], {}, [], []
         self.infos = {FLOW: FlowInfo()}
-        self.watched = Watched(tables)
+        self.watched = Watched()
         self.proxied = set()
         self.messages = Messages(
             tables, self, self, self, self, self, self, self.watched, lambda asset: self.log.append("watch")

@@ -11,7 +11,7 @@ from egresswatch.enrich.names import PassiveNames
 from egresswatch.enrich.register import Register
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.pipeline.rows import Rows
-from egresswatch.pipeline.watched import Networks, low_word
+from egresswatch.pipeline.watched import low_word
 from egresswatch.records import FLOW_RECORD, FlowInfo
 from egresswatch.rules import load_tables
 from egresswatch.rules.site import load_site
@@ -33,7 +33,7 @@ def made(tables):
     register.observe(HIKVISION, CAMERA, None, 1)
     register.observe(PLAIN, OTHER, None, 1)
     classifier = Classifier(tables, PassiveNames(10))
-    return Rows(settings, site, register, classifier, Geo("", ""), Networks(tables), None, None), register
+    return Rows(settings, site, register, classifier, Geo("", ""), None, None), register
 
 
 def record(orig=CAMERA, resp=REMOTE, mac=HIKVISION, **fields):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from egresswatch.flow.rows import is_named
 from egresswatch.pipeline import watched
 from egresswatch.pipeline.replay import networks
 from egresswatch.pipeline.watched import Networks, Watched, low_word
@@ -28,7 +29,7 @@ def test_low_words_are_those_of_the_packet_path(addr):
 
 def test_what_was_added_is_held(tables):
     """Either end is enough; one flow at a time or a column at once."""
-    some = Watched(tables)
+    some = Watched()
     assert not some.holds(1, 2)
     some.add(2, 7)
     assert some.holds(1, 2)
@@ -42,7 +43,7 @@ def test_what_was_added_is_held(tables):
 def test_too_much_of_interest_means_everything(tables, monkeypatch):
     """A full memory never hides a camera."""
     monkeypatch.setattr(watched, "_MAX", 3)
-    some = Watched(tables)
+    some = Watched()
     some.add(1, 2, 3, 4)
     assert some.holds(100, 200)
     assert some.either(np.array([100], np.uint64), np.array([200], np.uint64)).tolist() == [True]
@@ -61,12 +62,10 @@ def nets(four, six=()):
 
 
 def near(some, *addrs):
-    low = np.array([low_word(addr) for addr in addrs], np.uint64)
-    v6 = np.array([":" in addr for addr in addrs])
-    away = np.full(len(low), low_word("198.51.100.1"), np.uint64)
-    one, other = some.near(low, away, v6), some.near(away, low, v6)
-    assert one.tolist() == other.tolist(), "either end is enough"
-    return one.tolist()
+    """What the flow kernel makes of it."""
+    return [
+        some.v6 if ":" in addr else bool(is_named(some.spans, np.uint64(low_word(addr)))) for addr in addrs
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ def test_networks_of_ipv6_are_only_guessed_at():
 
 def test_what_became_of_interest_is_told_once(tables):
     """To whoever empties the list."""
-    some = Watched(tables)
+    some = Watched()
     some.add(2, 7)
     some.add(7, 9)
     assert some.news == [2, 7, 9]
