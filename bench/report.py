@@ -133,8 +133,8 @@ def _difference(name: str, measured: Stages) -> str:
         return ""
     return (
         f"On {name} the stages sum up to {total / whole:.2f} times the whole replay "
-        f"({total - whole:+.2f} s): the clock's own calls are in them (about {measured.clock:.2f} s), and the "
-        f"start-up that is taken off the whole, {measured.start:.2f} s, varies by "
+        f"({total - whole:+.2f} s): the clock's own calls are in them (about {measured.clock:.2f} s), and "
+        f"the start-up that is taken off the whole, {measured.start:.2f} s, varies by "
         f"±{measured.start_spread:.2f} s."
     )
 

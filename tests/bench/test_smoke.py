@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guard of speed: ratios to the limit in C, measured here and now. Never a time: that is the machine's.
 
-A floor is about a third of the ratio that the program had when it was last raised: it lets noise pass and
-stops a stage that became three times slower. Raise the floors when the program has become faster for good.
+A floor is about half of the ratio that the program had when it was last raised: it lets noise pass and stops
+a stage that became twice as slow. Raise the floors when the program has become faster for good.
 """
 
 import pytest
@@ -16,10 +16,11 @@ from bench.workloads import workload
 PACKETS = 200_000
 ATTEMPTS = 3
 FLOORS = {
-    ("mixed", "flow"): 0.12,
-    ("camera_s", "flow"): 0.04,
-    ("flood", "flow"): 0.03,
-    ("mixed", "replay"): 0.008,
+    ("mixed", "flow"): 0.22,
+    ("camera_s", "flow"): 0.13,
+    ("flood", "flow"): 0.07,
+    ("mixed", "replay"): 0.028,
+    ("flood", "replay"): 0.012,
 }
 
 pytestmark = [
@@ -36,7 +37,7 @@ def cache(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("name", "stage"), FLOORS, ids=map("-".join, FLOORS))
-def test_not_three_times_slower(name, stage, cache):
+def test_not_twice_as_slow(name, stage, cache):
     """The stage stands above its floor in one of three attempts, and counted what the limit counted."""
     load = workload(name, PACKETS, cache=cache)
     seen = []
