@@ -28,7 +28,7 @@ def growth(packets: int, rounds: int) -> Iterator[Point]:
     for cameras in (packets // 40_000, packets // 4_000, packets // 1_000):
         load = workload("camera_s", packets // 8, f"-{cameras}", cameras=cameras)
         yield Point("cameras", cameras, _measured(load, rounds))
-    load = workload("mixed", half // 8)
+    load = workload("mixed", half // 2)
     for rules in (0, 1_000, 10_000):
         options = ("--set", f"rules.paths={rule_pack(rules)}") if rules else ()
         yield Point(RULES, rules, alternate([limit(), replay_command(*options)], load, rounds))
