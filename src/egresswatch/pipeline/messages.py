@@ -127,7 +127,7 @@ class Messages:
     def evidence(self, host: str, mac: int, kind: str, value: str, ts: int, detail: str = "") -> None:
         """A host showed something of itself."""
         self._register.evidence(host, mac, kind, value, ts, detail)
-        asset = self._register.asset(host, mac)
+        asset = self._register.monitored_at(host, mac)
         if asset is not None:
             self._watch(asset)
 

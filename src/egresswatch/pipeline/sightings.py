@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from egresswatch.enrich.crowd import address_words
 from egresswatch.enrich.register import Register
 from egresswatch.pipeline.columns import uids
 from egresswatch.records import Array
@@ -71,7 +72,7 @@ class Sightings:
             "kind": Coded(list(self._kinds), kind[order]),
             "value": [values[place] for place in places],
             "detail": [details[place] for place in places],
-            "asset": Coded([_asset_id(register, *pair) for pair in self._hosts], host[order]),
+            "asset": Coded(_asset_ids(register, list(self._hosts)), host[order]),
         }
         self.clear()
         return out
@@ -99,6 +100,16 @@ class Sightings:
         self._until = max(1, min(_CHUNK, self._most - self._packed))
 
 
-def _asset_id(register: Register, host: str, mac: int) -> str:
-    asset = register.asset(host, mac) if host else None
-    return asset.asset_id if asset is not None else ""
+def _asset_ids(register: Register, hosts: list[tuple[str, int]]) -> list[str]:
+    """What hosts (address, MAC) are called; empty for nobody's."""
+    words = [address_words(host) for host, _ in hosts]
+    places = [k for k, each in enumerate(words) if each is not None]
+    known = list(filter(None, words))
+    hi, lo, v6 = zip(*known, strict=True) if known else ((), (), ())
+    macs = np.array([hosts[k][1] for k in places], np.uint64)
+    owners = register.assets_of(np.array(hi, np.uint64), np.array(lo, np.uint64), np.array(v6, bool), macs)
+    ids = [""] * len(hosts)
+    for k, code in zip(places, owners.codes.tolist(), strict=True):
+        if code >= 0:
+            ids[k] = owners.ids[code]
+    return ids

@@ -53,7 +53,7 @@ class World:
     def spoke(self, addr, mac, vendor, protocol, rule_id, ts, *, shared=False):
         self.log.append(("spoke", addr, mac, protocol, rule_id))
 
-    def asset(self, addr, mac):
+    def monitored_at(self, addr, mac):
         return SimpleNamespace() if mac == MAC else None
 
     # names, classifier, rows, events

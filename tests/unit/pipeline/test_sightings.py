@@ -3,8 +3,11 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from egresswatch.enrich.asset import address_text
+from egresswatch.enrich.crowd import Words
 from egresswatch.pipeline import sightings
 from egresswatch.pipeline.columns import uid_text
 from egresswatch.pipeline.sightings import Sightings
@@ -18,9 +21,12 @@ class Named:
     def __init__(self):
         self.asked = []
 
-    def asset(self, addr, mac):
-        self.asked.append((addr, mac))
-        return SimpleNamespace(asset_id="cam-1") if (addr, mac) == (CAMERA, MAC) else None
+    def assets_of(self, hi, lo, v6, mac):
+        words = [Words(*each) for each in zip(hi.tolist(), lo.tolist(), v6.tolist(), strict=True)]
+        asked = [(address_text(*each), one) for each, one in zip(words, mac.tolist(), strict=True)]
+        self.asked += asked
+        codes = np.array([0 if each == (CAMERA, MAC) else -1 for each in asked], np.int32)
+        return SimpleNamespace(codes=codes, ids=["cam-1"])
 
 
 def texts(column):
@@ -60,6 +66,15 @@ def test_kinds_and_hosts_are_told_apart(some):
     assert texts(out["kind"]) == ["ja4", "tls_sni", "ja4", "ja4"]
     assert texts(out["asset"]) == ["cam-1", "", "", "cam-1"]
     assert register.asked == [(CAMERA, MAC), (CAMERA, 14)], "each host once, nobody never"
+
+
+def test_hosts_of_ipv6_and_texts_that_are_no_address(some):
+    """The first are asked for as the others are; the second are nobody's."""
+    for k, host in enumerate(("2001:db8::5", "somewhere", CAMERA)):
+        sight(some, k, host=host)
+    register = Named()
+    assert texts(some.take(register)["asset"]) == ["", "", "cam-1"]
+    assert register.asked == [("2001:db8::5", MAC), (CAMERA, MAC)]
 
 
 def test_what_was_taken_is_held_no_more(some):
