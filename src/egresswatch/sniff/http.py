@@ -23,7 +23,7 @@ _METHOD = re.compile(rb"[A-Z][A-Z\-_]{1,23}")
 _VERSION = re.compile(rb"HTTP/\d\.\d")
 _STATUS = re.compile(rb"HTTP/\d\.\d +(\d{3})(?: .*)?", re.DOTALL)
 _BEGIN = re.compile(rb"[A-Z][A-Z\-_]{0,23}(?: |\Z)|HTTP(?:/|\Z)")
-_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,31}://[^/]*")
+_ORIGIN = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]{0,31}://[^/]*")
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[^\s:/@\[\]]{1,255}):(\d{1,5})")
 _FILE = re.compile(r"(?<=/)[^/]+(\.(?:jpe?g|png|gif|bmp|webp|mp4|avi|mkv|dav|ts|h26[45]))\Z", re.IGNORECASE)
 """A picture or recording that is sent: its name may hold what was seen."""

@@ -87,10 +87,16 @@ _SECRET = re.compile(
 )
 
 
+def _without_userinfo(url: str) -> str:
+    """Also of a URL that stands within: a path names where to go on to."""
+    head, mark, rest = _USERINFO.sub(r"\1", url).partition("://")
+    return head + mark + rest.rpartition("@")[2] if mark else head
+
+
 def without_credentials(url: str) -> str:
     """A URL without user, password and the values of parameters that carry secrets."""
     if "@" in url:
-        url = _USERINFO.sub(r"\1", url)
+        url = _without_userinfo(url)
     return _SECRET.sub(r"\1", url) if "=" in url or "%3" in url else url
 
 
@@ -103,7 +109,7 @@ def path_only(raw: bytes, limit: int = TEXT_LIMIT) -> str:
     """A request target without query, fragment and credentials."""
     target = printable(raw, len(raw) * 10)
     if "@" in target:
-        target = _USERINFO.sub(r"\1", target)
+        target = _without_userinfo(target)
     for mark in "?#":  # no secret reaches beyond one, so what stands behind needs no search
         target = target.partition(mark)[0]
     return without_credentials(target)[:limit]

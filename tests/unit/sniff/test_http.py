@@ -58,15 +58,26 @@ def test_credentials_never_come_out(segment: Build) -> None:
     assert "192.0.2.1" in told
 
 
+def test_nor_do_those_of_an_address_within_the_path(segment: Build) -> None:
+    """The path stands in the notes of other items too."""
+    head = b"GET /go/rtsp://admin:pass1@192.0.2.1/live HTTP/1.1\r\nHost: a.example\r\n\r\n"
+    told = repr(items(segment, head))
+    assert "pass" not in told
+    assert "/go/rtsp://192.0.2.1/live" in told
+
+
 @pytest.mark.parametrize(
     ("target", "path"),
     [
         (b"/artemis/api/resource/v1/cameras?token=x#y", "/artemis/api/resource/v1/cameras"), (b"/", "/"),
         (b"http://u:pw@host.example:81/a/b?c", "/a/b"), (b"http://host.example", "/"), (b"*", "*"),
+        (b"/a://id=5", "/a://id=5"), (b"/go/http://host.example/a", "/go/http://host.example/a"),
+        (b"/go/http://u:pw@host.example/a", "/go/http://host.example/a"),
+        (b"/go/http://u:p?/@w#@host.example/a?b@c", "/go/http://c"), (b"/icon@2x.png", "/icon@2x.png"),
     ],
 )  # fmt: skip
 def test_a_path_is_told_by_itself(segment: Build, target: bytes, path: str) -> None:
-    """Without scheme, host and query."""
+    """Without scheme, host and query; what looks like them further on is part of the path."""
     found = items(segment, b"GET " + target + b" HTTP/1.1\r\n\r\n")
     assert found == (Item("http_path", path, "GET"),)
 
