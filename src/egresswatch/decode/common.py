@@ -89,5 +89,5 @@ def write_common(
     row["mac"], row["mac_src"] = 0, 6
     if want_dup:
         seed = mix(h, _ONE if swap else _U0)
-        row["dup"] = content_hash(d, at, l4, pe, seed, False)
+        row["dup"] = content_hash(d, at, l4, pe, seed, np.bool_(False))
     return True

@@ -106,7 +106,7 @@ def _quote(d: Any, at: Any, pe: Any, scratch: Any, counts: Any, quote: Any) -> A
     version = check_ip(d, at, pe, np.int64(K_IP))
     if version == 0:
         return False
-    write_ip(d, at, pe, pe, version, False, scratch, counts)
+    write_ip(d, at, pe, pe, version, np.bool_(False), scratch, counts)
     quote["a_hi"], quote["a_lo"] = scratch["a_hi"], scratch["a_lo"]
     quote["b_hi"], quote["b_lo"] = scratch["b_hi"], scratch["b_lo"]
     quote["meta"], quote["hash"] = scratch["meta"], scratch["hash"]
@@ -177,7 +177,7 @@ def decode(
                 row["vlan"] = vlan
                 _place_l2(row, p, dst, src)
                 if proto == 58 and na < len(asides) and _is_neighbour(d, row, at, l4, pe):
-                    _set_aside(asides[na], ASIDE_NDP, l4, pe, i, vlan, src)
+                    _set_aside(asides[na], np.int64(ASIDE_NDP), l4, pe, i, vlan, src)
                     na += 1
                 if is_tunnel(proto, wanted):
                     proto, l4, pe = _open_tunnels(

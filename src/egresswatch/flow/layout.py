@@ -143,5 +143,6 @@ class Tally(IntEnum):
 TALLIES = len(Tally)
 
 
-END_IDLE, END_ACTIVE, END_END, END_EOF, END_LACK = 1, 2, 3, 4, 5
+END_IDLE, END_ACTIVE, END_END, END_EOF, END_LACK = map(np.int64, (1, 2, 3, 4, 5))
+"""Of one type, and no literals: numba would compile the functions that they are given to once for each."""
 OUT_ANSWERED, OUT_UNANSWERED, OUT_REFUSED, OUT_ONE_SIDED = 1, 2, 3, 4

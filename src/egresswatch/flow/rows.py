@@ -231,9 +231,10 @@ def count(row: Any, side: Any, ts: Any, clock: Any, size: Any, flags: Any) -> No
 
 @kernel
 def flush(
-    low: Any, high: Any, slots: Any, rows: Any, heads: Any, shards: Any, out: Any, cursor: Any
+    low: Any, high: Any, rows: Any, row_bytes: Any, heads: Any, shards: Any, out: Any, cursor: Any
 ) -> Any:
-    """Export every live row of the shards at the end of input; True when all are out."""
+    """Export every live row of the shards at the end of input; True when all are out. The shards can hold
+    nothing more after that: slots are left as they are."""
     no = cursor[0]
     for s in range(low, high):
         for bucket in range(WHEEL):
@@ -241,10 +242,15 @@ def flush(
                 if no + ROOM > len(out):
                     cursor[0] = no
                     return False
-                index = np.int64(heads[s, bucket]) - 1
-                end = END_END if is_closed(rows[index]) else END_EOF
+                row = rows[np.int64(heads[s, bucket]) - 1]
+                heads[s, bucket] = row["after"]
+                for line in range(ROW_LINES):
+                    prefetch(row_bytes, ((np.int64(row["after"]) - 1) * ROW_LINES + line) * 64)
+                end = END_END if is_closed(row) else END_EOF
                 tick = shards[s]["second"] * NS + NS - 1  # after all that happened in the last second
-                no = end_row(slots, rows, heads, shards, s, index, end, tick, out, no)
+                export(row, end, tick, out[no])
+                shards[s]["live"] -= 1
+                no += 1
     cursor[0] = no
     return True
 

@@ -10,6 +10,7 @@ the caller orders it, so results do not depend on their number.
 from __future__ import annotations
 
 import mmap
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,8 +42,12 @@ from egresswatch.packets import SHARDS
 from egresswatch.records import FLOW_RECORD, Array, FrameBatch
 
 _MODES = {"auto": VLAN_AUTO, "true": VLAN_KEY, "false": VLAN_IGNORE}
-_RECORDS, _NOTES = 1 << 15, 1 << 16
+_RECORDS, _NOTES = 1 << 15, 1 << 15
 """Rows of a block that a worker writes into: enough for huge pages, few enough to be given back soon."""
+_KEPT = 6
+"""Blocks of a worker that are used again and again."""
+_OWN = 3
+"""References to a block that is only kept: the list's, the loop's and the one that asks."""
 NOTHING: Array = np.zeros((0, 2), np.uint64)
 FIRST_SECOND = np.int64(-(1 << 62) // 10**9)
 
@@ -77,17 +82,29 @@ class _Memory:
 
 
 class Block:
-    """Rows handed out piece by piece from memory that is never written twice, so nobody has to copy them."""
+    """Rows handed out piece by piece from memory that is not written again while anybody holds a piece of it,
+    so that nobody has to copy them. Memory that nobody holds is used again: fresh pages are dear."""
 
     def __init__(self, dtype: np.dtype[np.void], size: int):
         self._dtype, self._size = dtype, size
+        self._kept: list[Array] = []
         self.room = np.empty(0, dtype)
         """What is still free."""
 
     def refill(self, least: int) -> None:
         """Have room for ``least`` rows."""
         if len(self.room) < least:
-            self.room = np.empty(self._size, self._dtype)
+            self.room = np.empty(0, self._dtype)
+            self.room = self._unheld()[:]
+
+    def _unheld(self) -> Array:
+        for rows in self._kept:
+            if sys.getrefcount(rows) == _OWN:  # a piece of it, wherever it is, refers to it
+                return rows
+        rows = np.empty(self._size, self._dtype)
+        if len(self._kept) < _KEPT:
+            self._kept.append(rows)
+        return rows
 
     def take(self, count: int) -> Array:
         """The first ``count`` rows, which have been written."""
@@ -204,7 +221,7 @@ class FlowTable:
                 while not done:
                     worker.refill()
                     done = bool(flush(
-                        np.int64(shard), np.int64(shard + 1), self._slots, self._rows, self._heads,
+                        np.int64(shard), np.int64(shard + 1), self._rows, self._row_bytes, self._heads,
                         self._shards, worker.records.room, worker.cursor,
                     ))
                     yield worker.take()

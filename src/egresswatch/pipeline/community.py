@@ -15,11 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.jit import inline, kernel
+from egresswatch.jit import DISABLED, inline, kernel
+from egresswatch.loads import be32
 from egresswatch.records import Array
 
 _B64 = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
-_M32 = np.uint64(0xFFFFFFFF)
+LANES = 1 if DISABLED else 16
+"""Hashes that are made side by side."""
+_B, _C, _D, _E = LANES, 2 * LANES, 3 * LANES, 4 * LANES
+_FIRST = tuple(map(np.uint32, (0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0)))
+_ADD = tuple(map(np.uint32, (0x5A827999, 0x6ED9EBA1, 0x8F1BBCDC, 0xCA62C1D6)))
 
 
 def _pairs(*couples: tuple[int, int]) -> Array:
@@ -37,107 +42,124 @@ LENGTH = 30  # "1:" and 28 characters
 
 @inline
 def _roll(x: Any, n: Any) -> Any:
-    return ((x << np.uint64(n)) | (x >> np.uint64(32 - n))) & _M32
+    return (x << np.uint32(n)) | (x >> np.uint32(32 - n))
+
+
+@inline
+def _turn(s: Any, k: Any, f: Any, word: Any, add: Any) -> None:
+    """One round in one lane: the five working variables move on by one place."""
+    new = _roll(s[k], 5) + f + s[_E + k] + word + add
+    s[_E + k] = s[_D + k]
+    s[_D + k] = s[_C + k]
+    s[_C + k] = _roll(s[_B + k], 30)
+    s[_B + k] = s[k]
+    s[k] = new
 
 
 @kernel
-def _sha1_block(block: Any, words: Any, digest: Any) -> None:
-    """SHA-1 (FIPS 180-4 §6.1) of one padded 64-byte block into ``digest`` uint8[20]."""
-    for t in range(16):
-        words[t] = (
-            np.uint64(block[4 * t]) << np.uint64(24)
-            | np.uint64(block[4 * t + 1]) << np.uint64(16)
-            | np.uint64(block[4 * t + 2]) << np.uint64(8)
-            | np.uint64(block[4 * t + 3])
-        )
-    for t in range(16, 80):
-        words[t] = _roll(words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16], 1)
-    h0, h1, h2 = np.uint64(0x67452301), np.uint64(0xEFCDAB89), np.uint64(0x98BADCFE)
-    h3, h4 = np.uint64(0x10325476), np.uint64(0xC3D2E1F0)
-    a, b, c, d, e = h0, h1, h2, h3, h4
-    for t in range(80):
-        if t < 20:
-            f, k = (b & c) | ((b ^ _M32) & d), np.uint64(0x5A827999)
-        elif t < 40:
-            f, k = b ^ c ^ d, np.uint64(0x6ED9EBA1)
-        elif t < 60:
-            f, k = (b & c) | (b & d) | (c & d), np.uint64(0x8F1BBCDC)
-        else:
-            f, k = b ^ c ^ d, np.uint64(0xCA62C1D6)
-        total = (_roll(a, 5) + f + e + k + words[t]) & _M32
-        e, d, c, b, a = d, c, _roll(b, 30), a, total
-    state = (h0 + a, h1 + b, h2 + c, h3 + d, h4 + e)
+def _sha1_blocks(words: Any, s: Any) -> None:
+    """SHA-1 (FIPS 180-4 §6.1) of LANES padded blocks at once: ``words`` uint32[80 * LANES], of which the
+    first 16 rows are given; ``s`` uint32[5 * LANES] becomes the words of the digests. Each loop over the
+    lanes is a few vector instructions: places that are apart by constants tell the compiler so."""
+    for t in range(16 * LANES, 80 * LANES, LANES):
+        for k in range(t, t + LANES):
+            late, early = words[k - 3 * LANES] ^ words[k - 8 * LANES], words[k - 14 * LANES]
+            words[k] = _roll(late ^ early ^ words[k - 16 * LANES], 1)
     for i in range(5):
-        value = state[i] & _M32
-        for j in range(4):
-            digest[4 * i + j] = (value >> np.uint64(24 - 8 * j)) & np.uint64(0xFF)
+        for k in range(LANES):
+            s[i * LANES + k] = _FIRST[i]
+    for t in range(80):
+        at = t * LANES
+        if t < 20:
+            for k in range(LANES):
+                _turn(s, k, (s[_B + k] & s[_C + k]) | (~s[_B + k] & s[_D + k]), words[at + k], _ADD[0])
+        elif t >= 40 and t < 60:
+            for k in range(LANES):
+                most = (s[_B + k] & (s[_C + k] | s[_D + k])) | (s[_C + k] & s[_D + k])
+                _turn(s, k, most, words[at + k], _ADD[2])
+        else:
+            add = _ADD[1] if t < 40 else _ADD[3]
+            for k in range(LANES):
+                _turn(s, k, s[_B + k] ^ s[_C + k] ^ s[_D + k], words[at + k], add)
+    for i in range(5):
+        for k in range(LANES):
+            s[i * LANES + k] += _FIRST[i]
 
 
 @inline
 def _put(block: Any, at: Any, value: Any, size: Any) -> None:
-    for j in range(size):
-        block[at + j] = (value >> np.uint64(8 * (size - 1 - j))) & np.uint64(0xFF)
+    """The lower ``size`` bytes of a word, the highest first."""
+    for j in range(np.int64(size)):
+        block[at + j] = (np.uint64(value) >> np.uint64(8 * (size - 1 - j))) & np.uint64(0xFF)
+
+
+@inline
+def _fill(row: Any, pairs4: Any, pairs6: Any, block: Any) -> None:
+    """The padded block of one record."""
+    s_hi, s_lo, d_hi, d_lo = row["orig_hi"], row["orig_lo"], row["resp_hi"], row["resp_lo"]
+    sport, dport = np.int64(row["orig_p"]), np.int64(row["resp_p"])
+    one_way, with_ports = False, row["has_ports"] != 0
+    if row["proto"] == 1 or row["proto"] == 58:
+        kind = np.int64(row["icmp"]) >> 8
+        back = np.int64((pairs6 if row["proto"] == 58 else pairs4)[kind])
+        one_way, with_ports = back < 0, True
+        sport = kind
+        dport = np.int64(row["icmp"]) & 255 if one_way else back
+    swap = s_hi > d_hi or (s_hi == d_hi and (s_lo > d_lo or (s_lo == d_lo and sport > dport)))
+    if swap and not one_way:
+        s_hi, s_lo, sport, d_hi, d_lo, dport = d_hi, d_lo, dport, s_hi, s_lo, sport
+    for j in range(64):
+        block[j] = 0
+    at = np.int64(2)  # seed 0
+    if row["ver"] == 6:
+        for word in (s_hi, s_lo, d_hi, d_lo):
+            _put(block, at, word, np.int64(8))
+            at += 8
+    else:
+        for word in (s_lo, d_lo):
+            _put(block, at, word, np.int64(4))
+            at += 4
+    block[at] = row["proto"]
+    at += 2
+    if with_ports:
+        _put(block, at, np.uint64(sport), np.int64(2))
+        _put(block, at + 2, np.uint64(dport), np.int64(2))
+        at += 4
+    block[at] = 0x80
+    _put(block, np.int64(62), np.uint64(8 * at), np.int64(2))
 
 
 @kernel
 def _write_ids(
-    rows: Any, alphabet: Any, pairs4: Any, pairs6: Any, block: Any, words: Any, digest: Any, out: Any
+    rows: Any, alphabet: Any, pairs4: Any, pairs6: Any, block: Any, words: Any, state: Any, out: Any,
 ) -> None:
-    for n in range(len(rows)):
-        row = rows[n]
-        v6 = row["ver"] == 6
-        width = 16 if v6 else 4
-        s_hi, s_lo, d_hi, d_lo = row["orig_hi"], row["orig_lo"], row["resp_hi"], row["resp_lo"]
-        sport, dport = np.uint64(row["orig_p"]), np.uint64(row["resp_p"])
-        one_way: Any = False
-        with_ports: Any = row["has_ports"] != 0
-        if row["proto"] == 1 or row["proto"] == 58:
-            kind = np.int64(row["icmp"]) >> 8
-            back = np.int64((pairs6 if row["proto"] == 58 else pairs4)[kind])
-            one_way, with_ports = back < 0, True
-            sport = np.uint64(kind)
-            dport = np.uint64(np.int64(row["icmp"]) & 255) if one_way else np.uint64(back)
-        swap = s_hi > d_hi or (s_hi == d_hi and (s_lo > d_lo or (s_lo == d_lo and sport > dport)))
-        if swap and not one_way:
-            s_hi, s_lo, sport, d_hi, d_lo, dport = d_hi, d_lo, dport, s_hi, s_lo, sport
-        block[:] = 0
-        at = 2  # seed 0
-        if v6:
-            _put(block, at, s_hi, 8)
-            _put(block, at + 8, s_lo, 8)
-            _put(block, at + 16, d_hi, 8)
-            _put(block, at + 24, d_lo, 8)
-        else:
-            _put(block, at, s_lo & _M32, 4)
-            _put(block, at + 4, d_lo & _M32, 4)
-        at += 2 * width
-        block[at] = row["proto"]
-        at += 2
-        if with_ports:
-            _put(block, at, sport, 2)
-            _put(block, at + 2, dport, 2)
-            at += 4
-        block[at] = 0x80
-        _put(block, 62, np.uint64(8 * at), 2)
-        _sha1_block(block, words, digest)
-        out[n, 0], out[n, 1] = 49, 58
-        for group in range(7):
-            value = np.uint64(0)
-            for j in range(3):
-                value <<= np.uint64(8)
-                if 3 * group + j < 20:
-                    value |= np.uint64(digest[3 * group + j])
-            for j in range(4):
-                out[n, 2 + 4 * group + j] = alphabet[np.int64(value >> np.uint64(18 - 6 * j)) & 63]
-        out[n, 29] = 61
+    for first in range(0, len(rows), LANES):
+        count = min(LANES, len(rows) - first)
+        for k in range(count):
+            _fill(rows[first + k], pairs4, pairs6, block)
+            for t in range(16):
+                words[t * LANES + k] = be32(block, 4 * t)
+        _sha1_blocks(words, state)
+        for k in range(count):
+            n = first + k
+            out[n, 0], out[n, 1] = 49, 58
+            for group in range(7):
+                value = np.int64(0)
+                for j in range(3 * group, 3 * group + 3):
+                    value <<= 8
+                    if j < 20:
+                        value |= np.int64(state[(j >> 2) * LANES + k]) >> (24 - 8 * (j & 3)) & 255
+                for j in range(4):
+                    out[n, 2 + 4 * group + j] = alphabet[value >> (18 - 6 * j) & 63]
+            out[n, 29] = 61
 
 
 def community_ids(rows: Array) -> Array:
     """Community ids of FLOW_RECORD rows, as S30. Records without ports hash without them."""
     out = np.zeros((len(rows), LENGTH), np.uint8)
     _write_ids(
-        rows, _B64, _PAIRS4, _PAIRS6, np.zeros(64, np.uint8), np.zeros(80, np.uint64),
-        np.zeros(20, np.uint8), out,
+        rows, _B64, _PAIRS4, _PAIRS6, np.zeros(64, np.uint8), np.zeros(80 * LANES, np.uint32),
+        np.zeros(5 * LANES, np.uint32), out,
     )
     return out.reshape(-1).view(f"S{LENGTH}")
 

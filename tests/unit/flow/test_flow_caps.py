@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from drive import T0, Shot
+from drive import T0, Shot, batch_of, decode_batch
 from flow_drive import check, networks, run, settings
 from flow_twin import LACK, NS
 
@@ -18,14 +18,16 @@ from egresswatch.flow.layout import (
     FRAG_SETS,
     FRAG_WAYS,
     HOSTS,
+    NOTE,
     ROW,
     TALLIES,
     Tally,
 )
 from egresswatch.flow.slots import MAX_STACKS
-from egresswatch.flow.table import FlowTable
+from egresswatch.flow.table import Block, FlowTable
 from egresswatch.jit import DISABLED
 from egresswatch.packets import PACKET, SHARDS
+from egresswatch.records import FLOW_RECORD
 from egresswatch.sniff.probes import BUILTIN
 
 LONG_AGO = np.iinfo(np.int64).min // 2
@@ -222,3 +224,40 @@ def test_many_fragments_in_a_capture_keep_their_count():
             shots.append(Shot(ethernet(host.mac, OUT.mac, packet), T0 + k * 1000))
     got = check(shots, settings())
     assert (got.tally["frag_joined"], got.tally["frag_orphans"]) == (40, 20)
+
+
+def test_memory_is_written_again_only_when_nobody_holds_a_piece_of_it():
+    """Pieces and pieces of pieces count, wherever they are held."""
+    block = Block(NOTE, 8)
+    held, written = [], []
+    for number in range(40):
+        block.refill(4)
+        block.room[:3]["flow"] = number
+        piece = block.take(3)
+        written.append(piece.__array_interface__["data"][0])
+        if number % 5 == 0:
+            held.append((number, piece[1:]))
+        del piece
+        for kept, rows in held:
+            assert rows["flow"].tolist() == [kept] * 2
+    assert len(set(written)) < 40
+
+
+def test_what_the_table_gave_out_stays_as_it_is():
+    """While it goes on writing, and after it has ended and given its memory back."""
+    shots = [query(k, k * 10_000_000) for k in range(300)]
+    table = FlowTable(settings(flow={"table_size": 64, "udp_idle_timeout": 1}), BUILTIN, networks())
+    for worker in table._workers:
+        worker.records, worker.notes = Block(FLOW_RECORD, 24), Block(NOTE, 24)
+    kept = []
+    for low in range(0, len(shots), 7):
+        batch = batch_of(shots[low : low + 7], first=low)
+        out = decode_batch(batch)
+        for piece in table.run(batch, out.rows, out.quotes, out.quoted):
+            kept.append((piece, piece.records.copy(), piece.notes.copy()))
+    kept += [(piece, piece.records.copy(), piece.notes.copy()) for piece in table.finish(T0 // NS + 9)]
+    table.close()
+    for piece, records, notes in kept:
+        assert piece.records.tobytes() == records.tobytes()
+        assert piece.notes.tobytes() == notes.tobytes()
+    assert sum(len(records) for _, records, _ in kept) >= 300
