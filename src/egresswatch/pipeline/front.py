@@ -67,6 +67,11 @@ class Second:
     asides: list[Aside] = field(default_factory=list)
     """Frames outside flows that say who is where, in frame order."""
 
+    def hand_over(self) -> list[Array]:
+        """The records, which are not kept here: whoever writes them can let go of them."""
+        records, self.records = self.records, []
+        return records
+
 
 class Front:
     """decode ▸ flow, with their counters."""

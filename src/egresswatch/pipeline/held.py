@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flow records that are held, those of one host among them, and the way out in the order of time.
 
-Records lie in blocks, oldest first. A small block is joined with its neighbour when that is not much larger,
-so there are few of them and each record is moved a few times only, however many came at a time. All records
-together are never copied: only their sort keys are, and they leave in parts.
+Records stay where they were written, in pieces as they came. Only when somebody asks for those of a host are
+pieces put together: a small block is joined with its neighbour when that is not much larger, so there are few
+of them and each record is moved a few times only. On the way out nothing but the keys is copied as a whole;
+the records themselves leave in parts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from egresswatch.pipeline.blocks import joined
 from egresswatch.records import Array
 
 _JOINED = 1 << 16
@@ -42,53 +44,95 @@ class _Block:
 
 
 class Held:
-    """Blocks of FLOW_RECORD rows."""
+    """Pieces of FLOW_RECORD rows."""
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
+        self._loose: list[Array] = []
+        """What came after the blocks, as it came."""
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, rows: Array) -> None:
-        """Hold rows that are younger than all others."""
-        parts = [rows]
+        """Hold rows that are younger than all others; nobody may write there any more."""
+        self._loose.append(rows)
         self._count += len(rows)
-        size = len(rows)
-        while self._blocks and (last := len(self._blocks[-1].rows)) <= 2 * size and last + size <= _JOINED:
-            parts.append(self._blocks.pop().rows)
-            size += last
-        self._blocks.append(_Block(np.concatenate(parts[::-1]) if len(parts) > 1 else rows))
 
     def of(self, words: Sequence[int]) -> list[Array]:
         """The rows of hosts with these low address words, oldest first."""
         if not words:
             return []
+        self._join()
         wanted = np.array(words, np.uint64)
         return [block.rows.take(places) for block in self._blocks if len(places := block.of(wanted))]
 
     def drain(self, size: int) -> Iterator[Array]:
         """All rows by time, uid and number, ``size`` at a time; from the first one on nothing is held."""
-        blocks = [block.rows for block in self._blocks]
-        self._blocks, self._count = [], 0
-        if not blocks:
+        pieces = [block.rows for block in self._blocks] + self._loose
+        self._blocks, self._loose, self._count = [], [], 0
+        if not pieces:
             return
-        lengths = np.array([len(rows) for rows in blocks])
+        lengths = np.array([len(rows) for rows in pieces])
         ends = np.cumsum(lengths)
-        order = np.lexsort([np.concatenate([rows[key] for rows in blocks]) for key in ("seq", "uid", "ts")])
+        order = _order(pieces)
         for start in range(0, len(order), size):
-            places = order[start : start + size]
-            block_of = np.searchsorted(ends, places, "right")
-            out = np.empty(len(places), blocks[0].dtype)
-            for number in np.unique(block_of).tolist():
-                mine = np.flatnonzero(block_of == number)
-                rows = blocks[number]
-                _bytes(out)[mine] = _bytes(rows).take(places[mine] - (ends[number] - len(rows)), axis=0)
-            lengths -= np.bincount(block_of, minlength=len(blocks))
-            for number in np.flatnonzero(lengths == 0).tolist():
-                blocks[number] = blocks[number][:0].copy()  # its memory is free for what is made of the rows
+            out, counts = _gathered(pieces, ends, order[start : start + size])
+            lengths -= counts
+            for number in np.flatnonzero((lengths == 0) & (counts > 0)).tolist():
+                pieces[number] = pieces[number][:0].copy()  # its memory is free for what is made of the rows
             yield out
+
+    def _join(self) -> None:
+        """Put loose pieces to the blocks."""
+        loose, self._loose = self._loose, []
+        for rows in loose:
+            parts, size = [rows], len(rows)
+            while (
+                self._blocks and (last := len(self._blocks[-1].rows)) <= 2 * size and last + size <= _JOINED
+            ):
+                parts.append(self._blocks.pop().rows)
+                size += last
+            self._blocks.append(_Block(joined(parts[::-1])))
+
+
+def _order(pieces: Sequence[Array]) -> Array:
+    """Places of the rows of all pieces by time, uid and number. Few have the same time, so the others' uids
+    and numbers are not looked at."""
+    times = _column(pieces, "ts")
+    order = np.argsort(times)
+    times = times.take(order)
+    same = times[1:] == times[:-1]
+    if not same.any():
+        return order
+    tied = np.zeros(len(order), bool)
+    tied[1:] = same
+    tied[:-1] |= same
+    at = np.flatnonzero(tied)
+    rows = order.take(at)
+    keys = [_column(pieces, name).take(rows) for name in ("seq", "uid")]
+    order[at] = rows.take(np.lexsort((rows, *keys, times.take(at))))
+    return order
+
+
+def _column(pieces: Sequence[Array], name: str) -> Array:
+    return np.concatenate([rows[name] for rows in pieces])
+
+
+def _gathered(pieces: Sequence[Array], ends: Array, places: Array) -> tuple[Array, Array]:
+    """The rows at these places, piece ``k`` ending at ``ends[k]``; and how many each piece gave."""
+    ranks = np.argsort(places)
+    ascending = places.take(ranks)
+    out = np.empty(len(places), pieces[0].dtype)
+    into = _bytes(out)
+    cuts = np.searchsorted(ascending, ends)
+    counts = np.diff(cuts, prepend=0)
+    for number in np.flatnonzero(counts).tolist():
+        mine = slice(cuts[number] - counts[number], cuts[number])
+        rows = pieces[number]
+        into[ranks[mine]] = _bytes(rows).take(ascending[mine] - (ends[number] - len(rows)), axis=0)
+    return out, counts
 
 
 def _bytes(rows: Array) -> Array:

@@ -83,7 +83,7 @@ class Interpreter:
             self._flush()
         self._hour = hour
         # what time ended came first, what a packet ended comes after the packets
-        early, late = _parted(second.records, now)
+        early, late = _parted(second.hand_over(), now)
         self._records(early)
         for aside in second.asides:
             asset = self._neighbours.read(aside)

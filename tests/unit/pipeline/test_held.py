@@ -2,6 +2,7 @@
 """Held records: none lost, in their order, and those of one host found whatever blocks they lie in."""
 
 import tracemalloc
+import weakref
 
 import numpy as np
 from hypothesis import given
@@ -62,6 +63,7 @@ def test_a_million_records_are_not_copied_as_a_whole(monkeypatch):
     for at in range(0, 1000, 10):
         held.add(rows[at : at + 10])
     held.add(rows)
+    held.of([9])
     assert max(len(block.rows) for block in held._blocks[:-1]) <= 64
     assert np.shares_memory(held._blocks[-1].rows, rows)
     tracemalloc.start()
@@ -70,9 +72,27 @@ def test_a_million_records_are_not_copied_as_a_whole(monkeypatch):
     tracemalloc.stop()
 
 
+def test_records_that_nobody_asks_about_are_held_where_they_are():
+    """Holding takes no copy, and a piece goes as soon as nothing in it is left to give."""
+    rows = np.zeros(40_000, FLOW_RECORD)
+    rows["ts"] = np.arange(len(rows))
+    pieces = [rows[at : at + 1000].copy() for at in range(0, len(rows), 1000)]
+    alive = [weakref.ref(piece) for piece in pieces]
+    held = Held()
+    tracemalloc.start()
+    while pieces:
+        held.add(pieces.pop(0))
+    assert tracemalloc.get_traced_memory()[1] < rows.nbytes // 100
+    tracemalloc.stop()
+    for number, part in enumerate(held.drain(1000), 1):
+        assert part["ts"].tolist() == [*range(1000 * (number - 1), 1000 * number)]
+        assert sum(piece() is not None for piece in alive) == 40 - number
+
+
 def test_blocks_stay_few():
-    """A thousand records one by one lie in a handful of blocks."""
+    """A thousand records one by one lie in a handful of blocks when somebody asks."""
     held = Held()
     for number in range(1000):
         held.add(records((1, 2, number)))
+    held.of([9])
     assert len(held._blocks) < 12
