@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from hypothesis import given
@@ -87,7 +88,8 @@ def slow_read(buf: bytes, *, final: bool) -> headers.Head | None:
 
 def slow_without_credentials(url: str) -> str:
     """A URL without user, password and the values of parameters that carry secrets."""
-    return text._SECRET.sub(r"\1", text._USERINFO.sub(r"\1", url))
+    url = text._USERINFO.sub(r"\1", url)
+    return text._SECRET.sub(r"\1", re.sub("(?s)(://).*@", r"\1", url, count=1))
 
 
 def slow_path_only(raw: bytes, limit: int = text.TEXT_LIMIT) -> str:
