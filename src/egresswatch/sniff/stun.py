@@ -148,7 +148,7 @@ def _address(value: bytes, mask: bytes) -> tuple[str, int] | None:
     port = int.from_bytes(value[2:4], "big") ^ int.from_bytes(mask[:2], "big")
     raw = bytes(byte ^ key for byte, key in zip(value[4:20], mask, strict=False))
     if value[1] == 1:
-        return ipv4(raw), port
+        return ipv4(raw[:4]), port  # what stands behind is padding that the length counts
     if value[1] == 2 and len(raw) == 16:
         return ipv6(raw), port
     return None

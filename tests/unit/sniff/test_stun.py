@@ -48,6 +48,8 @@ XOR = COOKIE + TRANSACTION
         ([attribute(0x0020, address(V6, 5000, XOR))], ("stun_mapped_address", "2001:db8::7")),
         ([attribute(0x0016, address(V4, 5000, XOR))], ("stun_relayed_address", "203.0.113.7")),
         ([attribute(0x0012, address(V4, 5000, XOR))], ("stun_peer_address", "203.0.113.7")),
+        ([attribute(0x0001, address(V4, 5000) + b"\0")], ("stun_mapped_address", "203.0.113.7")),
+        ([attribute(0x0012, address(V4, 5000, XOR) + V6)], ("stun_peer_address", "203.0.113.7")),
     ],
 )
 def test_addresses_are_unmasked(datagram: Build, attributes: list[bytes], expected: tuple[str, str]) -> None:
