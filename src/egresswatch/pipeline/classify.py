@@ -103,8 +103,7 @@ class Classifier:
         if known is None:
             if len(self._alerting) >= _CACHE:
                 self._alerting.clear()
-            hits = self._rules_of((name,), "")
-            known = any(rule.dest_class in ("vendor_cloud", "p2p") for rule in hits)
+            known = any(rule.dest_class in ("vendor_cloud", "p2p") for rule in self._tables.domain(name))
             self._alerting[name] = known
         return known
 

@@ -140,6 +140,7 @@ class Interpreter:
         sure[list(met)] = True
         said = self._said(rows, first, speaks, blocks)
         is_near, crosses, proxied = near.tobytes(), crossing.tobytes(), self._events.proxied
+        sightings = self._rows.sightings
         self._told.clear()
         for place in Stops(self._watched, rows, sure, shows & ~sure):
             if place in met:
@@ -155,7 +156,7 @@ class Interpreter:
                 or self._watched.holds(message.a_lo, message.b_lo)
             ):  # fmt: skip
                 self._event(Note.at(noted, place), int(first[place]))
-            if learnt and self._rows.full:  # a packet can say much: not all of a second's fits
+            if learnt and sightings.full:  # a packet can say much: not all of a second's fits
                 self._flush()
         # crossings without more, once all names of the second are known; chosen before the first is looked
         # at: what that one shows must not reach beyond it

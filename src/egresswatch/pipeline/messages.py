@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages read: what their items say to the register, to the names, to the rows.
 
-What is done with an item depends on its kind alone; the table of it is made once, and most kinds are only
-noted as sightings. Owns which flows something was read of.
+What is done with an item depends on its kind and on what rules know of its value: that is looked up once for
+each value (a bounded number of them), and most items are only noted as sightings. Owns which flows something
+was read of.
 """
 
 from __future__ import annotations
@@ -30,17 +31,21 @@ _SERVED = {"rtsp_request": "rtsp_served", "http_path": "http_served"}
 _EVIDENCE = EVIDENCE_KINDS - {"http_path", "p2p"}
 _NAMES = frozenset(("tls_sni", "quic_sni", "http_host"))
 _P2P = "p2p"
+_TELLING = (_P2P, "http_connect")
+_CACHE = 65536
 LEARNT, TELLING = 1, 2
 """Something was read; it may change what a remote is."""
 
 
 class _Way(NamedTuple):
-    """What is done with items of one kind, beside the sighting."""
+    """What is done with items of one kind and value, beside the sighting."""
 
-    tell: Callable[[Sent, Item], bool] | None
-    """Does the item tell what a remote is?"""
-    sought: bool
-    """Rules look for values of this kind."""
+    telling: bool
+    """They tell what a remote is."""
+    act: Callable[[Sent, Item], None] | None
+    """To be done first."""
+    sought: tuple[int, ...]
+    """Recognisers that look for it."""
     shows: bool
     """It can show what its sender is."""
     served: str
@@ -63,14 +68,12 @@ class Messages:
         self._classifier, self._rows, self._events = classifier, rows, events
         self._feed, self._info, self._sight = engine.feed, engine.info, rows.sight
         self._watched, self._watch = watched, watch
-        tell: dict[str, Callable[[Sent, Item], bool]] = {
-            **dict.fromkeys(_NAMES, self._name), "dns_answer": self._answer, "http_connect": self._proxy,
-        }  # fmt: skip
-        kinds = {_P2P, *tell, *tables.sightings, *_EVIDENCE, *_SERVED}
-        self._ways = {
-            kind: _Way(tell.get(kind), kind in tables.sightings, kind in _EVIDENCE, _SERVED.get(kind, ""))
-            for kind in sorted(kinds)
-        }
+        self._acts = {"dns_answer": self._answer, "http_connect": self._proxy}
+        valued = _NAMES | tables.sightings.keys()
+        kinds = sorted({_P2P, *self._acts, *_EVIDENCE, *_SERVED, *valued})
+        self._ways = {kind: None if kind in valued else self._made(kind, "") for kind in kinds}
+        """By kind; None: the value decides."""
+        self._by_value: dict[tuple[str, str], _Way | tuple[()]] = {}
 
     def read(self, sent: Sent) -> int:
         """0: nothing was in it, LEARNT, or TELLING."""
@@ -92,20 +95,25 @@ class Messages:
             host, mac = m.src, m.src_mac
         elif dst_inside:
             host, mac = m.dst, m.dst_mac
-        ts, frame, ways, sight = m.ts, m.frame, self._ways, self._sight
+        ts, frame, ways, by_value, sight = m.ts, m.frame, self._ways, self._by_value, self._sight
         telling = False
         for item in items:
             kind, value, detail, _ = item
-            way = ways.get(kind)
-            if way is not None:
-                tell, sought, shows, served = way
-                if tell is not None:
-                    telling |= tell(sent, item)
+            way = ways.get(kind, ())
+            if way is None:
+                way = by_value.get(item[:2])
+                if way is None:
+                    way = self._way(kind, value)
+            if way:
+                tells, act, sought, shows, served = way
+                telling |= tells
+                if act is not None:
+                    act(sent, item)
                 elif kind == _P2P:
                     value, detail = self._recognised(sent, item)
-                    telling = True
+                    sought = self._tables.seen(kind, value)
                 if sought:
-                    telling |= self._sought(sent, kind, value)
+                    telling |= self._sought(sent, sought)
                 if shows and src_inside and shows_its_sender(m, item):
                     sender = item.data.mac if kind in DHCP else m.src_mac
                     self.evidence(m.src, sender, kind, shown(item), ts, detail)
@@ -118,11 +126,11 @@ class Messages:
         """These flows are over: forget them."""
         if not self._fed:
             return
-        for flow in self._fed.intersection(flows.tolist()):
-            self._engine.end(flow)
-            self._fed.discard(flow)
-            self.reading.discard(flow)
-            self._events.proxied.discard(flow)
+        over = self._fed.intersection(flows.tolist())
+        self._engine.end(*over)
+        for known in (self._fed, self.reading, self._events.proxied):
+            if known:
+                known -= over
 
     def evidence(self, host: str, mac: int, kind: str, value: str, ts: int, detail: str = "") -> None:
         """A host showed something of itself."""
@@ -132,6 +140,21 @@ class Messages:
             self._watch(asset)
 
     # --- kinds ------------------------------------------------------------------------------------
+    def _way(self, kind: str, value: str) -> _Way | tuple[()]:
+        """What is done with items of this kind and value; remembered."""
+        if len(self._by_value) >= _CACHE:
+            self._by_value.clear()
+        way = self._by_value[kind, value] = self._made(kind, value)
+        return way
+
+    def _made(self, kind: str, value: str) -> _Way | tuple[()]:
+        telling = kind in _TELLING or (kind in _NAMES and self._classifier.alerts(value))
+        way = _Way(
+            telling, self._acts.get(kind), self._tables.seen(kind, value), kind in _EVIDENCE,
+            _SERVED.get(kind, ""),
+        )  # fmt: skip
+        return way if any(way) else ()
+
     def _recognised(self, sent: Sent, item: Item) -> tuple[str, str]:
         """A payload that a rule recognises: value and detail of its sighting."""
         m, rule = sent.message, self._tables.recogniser(int(item.data))
@@ -140,28 +163,24 @@ class Messages:
             self._register.spoke(m.src, m.src_mac, rule.vendor, value, rule.id, m.ts, shared=rule.shared)
         return value, recognised(rule, m)
 
-    def _name(self, _: Sent, item: Item) -> bool:
-        return self._classifier.alerts(item.value)
-
-    def _answer(self, sent: Sent, item: Item) -> bool:
+    def _answer(self, sent: Sent, item: Item) -> None:
         """A host was told an address: flows to it are looked at when a rule knows the name."""
         m, answer = sent.message, item.data
         if answer is not None:
             self._names.add(m.dst, answer.addresses, answer.names, answer.ttl, m.ts)
-            if any(self._classifier.alerts(name) for name in answer.names):
+            if any(map(self._classifier.alerts, answer.names)):
                 self._watched.add(*map(low_word, answer.addresses))
-        return False
 
-    def _proxy(self, sent: Sent, _: Item) -> bool:
+    def _proxy(self, sent: Sent, _: Item) -> None:
         """A host asks another inside host to connect it onward: from now on the flow counts as leaving."""
         if sent.src_inside and sent.dst_inside:
             self._events.proxy(sent.message.flow)
-        return True
 
-    def _sought(self, sent: Sent, kind: str, value: str) -> bool:
-        """Do rules name what was read? It counts for the flow, as a payload that was recognised does."""
+    def _sought(self, sent: Sent, numbers: tuple[int, ...]) -> bool:
+        """Rules name what was read: it counts for the flow, as a payload that was recognised does. Is it
+        new?"""
         m, telling = sent.message, False
-        for number in self._tables.seen(kind, value):
+        for number in numbers:
             info, name = self._info(m.flow), str(number)
             if info is None or name in info.protocols or len(info.protocols) >= MAX_PROTOCOLS:
                 continue

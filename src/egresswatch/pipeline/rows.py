@@ -49,8 +49,8 @@ class Rows:
         self._flows, self._sightings_out = flows, sightings
         self._max = settings.output.max_held_rows
         self._held = Held()
-        self._sightings = Sightings(self._max)
-        self.sight = self._sightings.add
+        self.sightings = Sightings(self._max)
+        self.sight = self.sightings.add
         """Keep a sighting."""
         self._infos: dict[int, FlowInfo] = {}
         self._addresses = Addresses()
@@ -73,7 +73,7 @@ class Rows:
     @property
     def full(self) -> bool:
         """More is held than should be."""
-        return self._sightings.full or len(self._held) >= self._max
+        return self.sightings.full or len(self._held) >= self._max
 
     def held(self, words: Sequence[int]) -> list[Array]:
         """Records that are still held of hosts with these low address words, oldest first."""
@@ -90,9 +90,9 @@ class Rows:
             for rows in self._held.drain(_BLOCK):
                 self._write(rows, infos)
         self._infos = {flow: self._infos[flow] for flow in sorted(live or ()) if flow in self._infos}
-        if len(self._sightings) and self._sightings_out is not None:
-            self._sightings_out.write(self._sightings.take(self._register))
-        self._sightings.clear()
+        if len(self.sightings) and self._sightings_out is not None:
+            self._sightings_out.write(self.sightings.take(self._register))
+        self.sightings.clear()
 
     # --- one block of rows ------------------------------------------------------------------------
     def _write(self, rows: Array, infos: Infos) -> None:

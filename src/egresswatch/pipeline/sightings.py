@@ -6,7 +6,8 @@ The latest are tuples, the quickest way in; the others lie in columns, which tak
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from egresswatch.pipeline.columns import uids
 from egresswatch.records import Array
 from egresswatch.sinks.parquet import Coded
 
+K = TypeVar("K", bound=Hashable)
 _CHUNK = 8192
 
 
@@ -86,18 +88,25 @@ class Sightings:
     def _pack(self) -> None:
         """The latest into columns."""
         ts, frame, uid, kinds, value, detail, hosts, macs = zip(*self._latest, strict=True)
-        kind = [self._kinds.setdefault(one, len(self._kinds)) for one in kinds]
-        host = [self._hosts.setdefault(pair, len(self._hosts)) for pair in zip(hosts, macs, strict=True)]
+        kind = _codes(self._kinds, kinds)
+        host = _codes(self._hosts, list(zip(hosts, macs, strict=True)))
         self._blocks.append(
             _Block(
                 np.array(ts, np.int64), np.array(frame, np.int64), np.array(uid, np.uint64),
-                np.array(kind, np.int32), np.array(host, np.int32), value, detail,
+                kind, host, value, detail,
             )
         )  # fmt: skip
         self._packed += len(self._latest)
         self._latest = []
         self.full = self._packed >= self._most
         self._until = max(1, min(_CHUNK, self._most - self._packed))
+
+
+def _codes(numbers: dict[K, int], column: Sequence[K]) -> Array:
+    """The number of each; new ones get the next."""
+    for one in dict.fromkeys(column):
+        numbers.setdefault(one, len(numbers))
+    return np.fromiter(map(numbers.__getitem__, column), np.int32, len(column))
 
 
 def _asset_ids(register: Register, hosts: list[tuple[str, int]]) -> list[str]:

@@ -74,9 +74,11 @@ class Recognisers:
                 found.append(look.number)
         return tuple(found)
 
-    def end(self, flow: int) -> None:
-        """The flow is over: forget it."""
-        self._flows.pop(flow, None)
+    def end(self, *flows: int) -> None:
+        """These flows are over: forget them."""
+        if self._flows:
+            for flow in flows:
+                self._flows.pop(flow, None)
 
     def _enough(self, m: Message, look: _Look) -> bool:
         """Count a packet that looks so; was it the last that was missing?"""

@@ -18,10 +18,10 @@ from typing import Final, TypeVar
 from egresswatch.patterns import RECOGNISER_BASE, Parser
 from egresswatch.records import Array, FlowInfo, Item, Message, Verdict
 from egresswatch.rules.recogniser import Recognisers
-from egresswatch.sniff import facts, probes, resolvers
+from egresswatch.sniff import facts, probes, resolvers, rtp
 from egresswatch.sniff.defrag import Defrag
 from egresswatch.sniff.greeting import Greetings
-from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, STREAMS, Parsed, reader, within
+from egresswatch.sniff.parsers import CONNECTIONS, DATAGRAMS, SERVICES, STREAMS, Parsed, reader, within
 from egresswatch.sniff.reading import Datagrams, Readings, Streams
 from egresswatch.sniff.reassembly import MASK, Stream
 
@@ -31,6 +31,7 @@ R = TypeVar("R")
 _MATCH, _NEED_MORE, _NOT_MINE = Verdict.MATCH, Verdict.NEED_MORE, Verdict.NOT_MINE
 _NONE, _PENDING, _FRAGMENT = int(Parser.NONE), int(Parser.PENDING), int(Parser.FRAGMENT)
 _TLS, _RTP = int(Parser.TLS), int(Parser.RTP)
+_MEDIA: Final = SERVICES[_RTP]
 _TCP = 6
 _FAILED: Final[Parsed] = (_NOT_MINE, (), 0)
 _FRAGMENTS_LOST: Final = ("refused", "shed", "timeouts")
@@ -78,7 +79,8 @@ class Engine:
             told = self._greeting(m) if parser == _TLS and m.start else None
             return self._segment(m) if told is None else told
         if parser in CONNECTIONS:
-            return self._handshake(m)
+            told = self._media(m) if parser == _RTP and m.start else None
+            return self._handshake(m) if told is None else told
         return self._datagram(m)
 
     def info(self, flow: int) -> FlowInfo | None:
@@ -89,15 +91,13 @@ class Engine:
         """Nothing more is wanted from this flow."""
         return flow in self._readings.done
 
-    def end(self, flow: int) -> None:
-        """The flow is over: forget it."""
-        readings = self._readings
-        if flow in readings.now:
-            readings.release(flow)
-        if readings.done:
-            readings.done.pop(flow, None)
-        self._infos.pop(flow, None)
-        self._recognisers.end(flow)
+    def end(self, *flows: int) -> None:
+        """These flows are over: forget them."""
+        self._readings.forget(flows)
+        infos = self._infos
+        for flow in flows:
+            infos.pop(flow, None)
+        self._recognisers.end(*flows)
 
     # --- ways in --------------------------------------------------------------------------------
     def _recognised(self, m: Message) -> list[Item]:
@@ -163,6 +163,21 @@ class Engine:
         items, infos[flow] = read
         self._readings.now[flow] = (m.side, m.seq, (m.seq + m.length) & MASK)
         return items
+
+    def _media(self, m: Message) -> list[Item] | None:
+        """A flow that begins with media; None: it has to be looked at.
+
+        Leaves what ``_handshake`` would leave, in short.
+        """
+        flow, infos = m.flow, self._infos
+        if flow in infos or len(infos) >= self._max_infos or not self._readings.untouched(flow):
+            return None
+        begun = rtp.begun(m)
+        if begun is None:
+            return None
+        item, self._readings.now[flow] = begun
+        infos[flow] = FlowInfo(_MEDIA)
+        return [item]
 
     def _segment(self, m: Message) -> list[Item]:
         start, flow = m.start, m.flow

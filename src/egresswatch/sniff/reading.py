@@ -2,23 +2,25 @@
 """The flows that are being read, and those that are done with.
 
 Bounded: where there is no room for one more, one of the oldest that holds nothing gives way. Most flows of
-TCP are a ClientHello in the first segment and no more: of these a short form is kept, which becomes a
-``Streams`` as soon as a second packet is to be read.
+TCP are a ClientHello in the first segment and no more, and many of UDP are media: of these a short form is
+kept, which becomes a ``Streams`` or ``Datagrams`` as soon as a second packet is to be read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from egresswatch.patterns import Parser
 from egresswatch.records import Message
+from egresswatch.sniff import rtp
 from egresswatch.sniff.parsers import Connection
 from egresswatch.sniff.reassembly import Stream, repeats
 
 Greeted = tuple[int, int, int]
 """Side, sequence number of the segment, and the one behind it."""
 
-_TLS: Final = int(Parser.TLS)
+_TLS, _RTP = int(Parser.TLS), int(Parser.RTP)
 _SIDES: Final = 2
 _TRIES: Final = 8
 """Flows looked at, oldest first, for one that can give way."""
@@ -66,7 +68,9 @@ class Datagrams:
         return sum(connection.held for connection in self.connections.values())
 
 
-Reading = Streams | Datagrams | Greeted
+Media = int
+"""Side, source and kind of media (``rtp.begun``)."""
+Reading = Streams | Datagrams | Greeted | Media
 
 
 class Readings:
@@ -97,6 +101,10 @@ class Readings:
     def datagrams(self, flow: int) -> Datagrams | None:
         """The datagrams, if they are being read."""
         reading = self.now.get(flow)
+        if isinstance(reading, int):
+            media, reading = rtp.resumed(reading), Datagrams()
+            reading.connections[_RTP] = media
+            self.now[flow] = reading
         return reading if isinstance(reading, Datagrams) else None
 
     def untouched(self, flow: int) -> bool:
@@ -122,7 +130,7 @@ class Readings:
     def finish(self, flow: int) -> None:
         """Nothing more is wanted from a flow."""
         reading = self.now[flow]
-        if len(self.done) < self._max_done and not isinstance(reading, tuple):
+        if len(self.done) < self._max_done and isinstance(reading, Streams | Datagrams):
             self.done[flow] = reading.ends
         self.release(flow)
 
@@ -139,6 +147,19 @@ class Readings:
         if reading is not None and self.held:
             self.held -= _held(reading)
 
+    def forget(self, flows: Collection[int]) -> None:
+        """These flows are over."""
+        now, done = self.now, self.done
+        if self.held or self.waiting:
+            for flow in flows:
+                self.release(flow)
+        else:
+            for flow in flows:
+                now.pop(flow, None)
+        if done:
+            for flow in flows:
+                done.pop(flow, None)
+
     def _give_way(self) -> bool:
         """A flow of which nothing is held gives way to a new one.
 
@@ -154,4 +175,4 @@ class Readings:
 
 
 def _held(reading: Reading) -> int:
-    return 0 if isinstance(reading, tuple) else reading.held
+    return reading.held if isinstance(reading, Streams | Datagrams) else 0

@@ -16,6 +16,7 @@ from egresswatch.records import Item, Message
 
 _HEADER: Final = struct.Struct(">BBHII")
 _REPORT: Final = struct.Struct(">BBHI8xIII")
+_header: Final = _HEADER.unpack_from
 _VERSION = 0x80
 _RTCP: Final = range(192, 224)
 """Second bytes that are packet types of RTCP where both share a port (RFC 5761 §4)."""
@@ -29,6 +30,9 @@ _MEDIA: Final = {
     26: "JPEG", 28: "nv", 31: "H261", 32: "MPV", 33: "MP2T", 34: "H263",
 }  # fmt: skip
 _MAX_SOURCES = 8
+_NAMES: Final = [
+    _MEDIA.get(kind) or f"{'dynamic' if kind >= _DYNAMIC else 'type'} {kind}" for kind in range(_DYNAMIC + 32)
+]
 
 
 class Connection:
@@ -36,8 +40,9 @@ class Connection:
 
     __slots__ = ("_reports", "_sources")
 
-    def __init__(self) -> None:
-        self._sources: tuple[tuple[int, int, int], ...] = ()
+    def __init__(self, *sources: tuple[int, int, int]) -> None:
+        """``sources``: told already (side, source, kind)."""
+        self._sources = sources
         self._reports: dict[tuple[int, int, str], int] | None = None
 
     @property
@@ -60,14 +65,13 @@ class Connection:
         """A packet that the packet path followed until it was sure of its source."""
         if len(m.payload) < _HEADER.size:
             return None
-        _, kind, seq, _, ssrc = _HEADER.unpack_from(m.payload)
+        _, kind, seq, _, ssrc = _header(m.payload)
         kind &= 0x7F
         key = (m.side, ssrc, kind)
         if key in self._sources or len(self._sources) >= _MAX_SOURCES:
             return ()
         self._sources += (key,)
-        name = _MEDIA.get(kind) or f"{'dynamic' if kind >= _DYNAMIC else 'type'} {kind}"
-        return (Item("rtp", name, f"ssrc 0x{ssrc:08x}, packets in sequence up to {seq}", (ssrc, kind)),)
+        return (_told(ssrc, kind, seq),)
 
     def _control(self, m: Message) -> tuple[Item, ...] | None:
         found = _report(m)
@@ -86,6 +90,27 @@ class Connection:
         reports[key] = octets
         sent = f", {packets} packets and {octets} octets sent" if name == "sender report" else ""
         return (Item("rtcp", name, f"ssrc 0x{ssrc:08x}{sent}", (ssrc, packets, octets)),)
+
+
+def begun(m: Message) -> tuple[Item, int] | None:
+    """What ``feed`` tells of a flow's first packet, if that is media, and what it leaves (see ``resumed``);
+    None: it has to look."""
+    payload = m.payload
+    if len(payload) < _HEADER.size or payload[0] & 0xC0 != _VERSION or payload[1] in _RTCP:
+        return None
+    _, kind, seq, _, ssrc = _header(payload)
+    kind &= 0x7F
+    return _told(ssrc, kind, seq), m.side << 39 | ssrc << 7 | kind
+
+
+def resumed(media: int) -> Connection:
+    """The connection of which ``begun`` left this."""
+    return Connection((media >> 39, media >> 7 & 0xFFFFFFFF, media & 0x7F))
+
+
+def _told(ssrc: int, kind: int, seq: int) -> Item:
+    detail = f"ssrc 0x{ssrc:08x}, packets in sequence up to {seq}"
+    return tuple.__new__(Item, ("rtp", _NAMES[kind], detail, (ssrc, kind)))
 
 
 def _report(m: Message) -> tuple[str, int, int, int] | None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from egresswatch.patterns import RECOGNISER_BASE
+from egresswatch.pipeline import messages
 from egresswatch.pipeline.messages import LEARNT, TELLING, Messages
 from egresswatch.pipeline.notes import Sent
 from egresswatch.pipeline.watched import Watched, low_word
@@ -43,8 +44,8 @@ class World:
     def info(self, flow):
         return self.infos.get(flow)
 
-    def end(self, flow):
-        self.ended.append(flow)
+    def end(self, *flows):
+        self.ended += flows
 
     # the register
     def evidence(self, addr, mac, kind, value, ts, detail=""):
@@ -198,3 +199,20 @@ def test_flows_that_are_over_are_forgotten_and_no_others_asked_for(world):
     assert (world.ended, world.messages.reading) == ([FLOW], set())
     world.messages.end(np.array([FLOW], np.uint64))
     assert world.ended == [FLOW], "once"
+
+
+def test_each_value_is_looked_up_once_and_kinds_without_rules_never(world, monkeypatch):
+    """What is remembered of values is bounded: full, it starts anew."""
+    monkeypatch.setattr(messages, "_CACHE", 2)
+    asked = []
+    world.messages._classifier = SimpleNamespace(alerts=lambda name: asked.append(name) or name == "b")
+    for name, answer in (
+        ("a", LEARNT),
+        ("a", LEARNT),
+        ("b", TELLING),
+        ("b", TELLING),
+        ("c", LEARNT),
+        ("a", LEARNT),
+    ):
+        assert read(world, Item("tls_sni", name), Item("ja4", name)) == answer
+    assert asked == ["a", "b", "c", "a"]

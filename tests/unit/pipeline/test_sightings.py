@@ -110,3 +110,14 @@ def test_full_at_the_number_given(chunk, monkeypatch):
         assert some.full
         some.take(Named())
         assert (some.full, len(some)) == (False, 0)
+
+
+def test_a_kind_has_one_code_in_all_blocks(monkeypatch):
+    """Whatever else comes between."""
+    monkeypatch.setattr(sightings, "_CHUNK", 2)
+    some = Sightings(100)
+    kinds = ["b", "a", "a", "c", "b", "c", "a"]
+    for ts, kind in enumerate(kinds):
+        sight(some, ts, kind=kind)
+    out = some.take(Named())["kind"]
+    assert (list(out.values), texts(out)) == (["b", "a", "c"], kinds)

@@ -9,6 +9,7 @@ import pytest
 
 from egresswatch.patterns import Parser
 from egresswatch.records import Message
+from egresswatch.sniff import rtp
 from egresswatch.sniff.reading import Datagrams, Reading, Readings, Streams
 from egresswatch.sniff.reassembly import Stream
 
@@ -46,7 +47,7 @@ def test_one_that_holds_nothing_gives_way(segment: Build) -> None:
 
 
 @pytest.mark.parametrize(
-    "reading", [(0, 100, 200), Datagrams(), Streams()], ids=["short", "datagrams", "streams"]
+    "reading", [(0, 100, 200), 300, Datagrams(), Streams()], ids=["short", "media", "datagrams", "streams"]
 )
 def test_every_form_gives_way(segment: Build, reading: Reading) -> None:
     """The short form of a connection holds nothing, and neither do datagrams that were read."""
@@ -119,3 +120,33 @@ def test_a_flow_that_is_read_otherwise_begins_anew(segment: Build) -> None:
     assert readings.room(segment(b"x", flow=1))
     assert readings.held == 0
     assert not readings.now
+
+
+def test_media_becomes_the_connection_that_told_it(datagram: Build) -> None:
+    """The source that was told is known there, and nothing else of the flow."""
+    readings, _ = made()
+    begun = rtp.begun(datagram(bytes([0x80, 96, 0, 1]) + bytes(4) + b"\xff\xff\xff\xff", side=1))
+    assert begun is not None
+    readings.now[7] = begun[1]
+    reading = readings.datagrams(7)
+    assert reading is not None
+    assert reading is readings.datagrams(7) is readings.now[7]
+    assert list(reading.connections) == [Parser.RTP]
+    connection = reading.connections[Parser.RTP]
+    assert isinstance(connection, rtp.Connection)
+    assert connection._sources == ((1, 0xFFFF_FFFF, 96),)
+
+
+def test_flows_that_are_over_are_forgotten(segment: Build) -> None:
+    """What they held is given back, whatever form they have; others stay."""
+    readings, _ = made(8)
+    readings.now.update({1: holding(10), 2: (0, 1, 2), 3: 4, 4: holding(5)})
+    readings.held = 15
+    readings.waiting[1] = None
+    readings.done[5] = (1,)
+    readings.forget([1, 2, 3, 5, 6])
+    assert (list(readings.now), readings.held, readings.waiting, readings.done) == ([4], 5, {}, {})
+    readings.forget([4])
+    readings.now[9] = 1
+    readings.forget([9])
+    assert (readings.now, readings.held) == ({}, 0)

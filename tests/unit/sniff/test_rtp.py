@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from egresswatch.patterns import Parser
 from egresswatch.records import Item, Message
-from egresswatch.sniff import rtp
+from egresswatch.sniff import probes, rtp
+from egresswatch.sniff.engine import Engine
 
 Build = Callable[..., Message]
 SSRC = 0x1A2B3C4D
@@ -130,3 +132,43 @@ def test_no_bytes_raise(datagram: Build, pieces: list[bytes], cut: bool) -> None
     for start in (b"", b"\x80\x60", b"\x90\x60\x00\x01" + bytes(8), b"\x80\xc8\x00\x06", b"\x80\xc9"):
         for piece in pieces:
             connection.feed(datagram(start + piece, length=len(start + piece) + cut))
+
+
+class LongWay(Engine):
+    """Reads every packet of media by the flow's connection."""
+
+    def _media(self, m: Message) -> None:
+        """Nothing goes a short way."""
+
+
+PACKETS = [media(102), media(7, kind=0, ssrc=5), media(9, flags=0x40), media(3)[:9], sender_report(500), b""]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(PACKETS), st.integers(0, 3), st.integers(0, 1), st.booleans()), max_size=20
+    )
+)
+def test_a_flow_that_begins_with_media_is_read_as_the_long_way(
+    datagram: Build, arrivals: list[tuple[bytes, int, int, bool]]
+) -> None:
+    """Whatever follows, with room for few flows: the same is told, known, held and counted."""
+    short, long = Engine(2, 4096, probes.BUILTIN), LongWay(2, 4096, probes.BUILTIN)
+    for payload, flow, side, start in arrivals:
+        m = datagram(payload, flow=flow, side=side, start=start, parser=int(Parser.RTP))
+        assert short.feed(m) == long.feed(m)
+        assert list(short._readings.now) == list(long._readings.now)
+        assert [short.info(k) for k in range(4)] == [long.info(k) for k in range(4)]
+        assert (short.held, short.shed) == (long.held, long.shed)
+    for made in (short, long):
+        made.end(*range(4))
+        assert not made._readings.now
+        assert not made._infos
+
+
+def test_what_no_info_has_room_for_is_counted(datagram: Build) -> None:
+    """Media of more flows than may be known is told, and the flows are counted."""
+    made = Engine(1, 4096, probes.BUILTIN)
+    told = [made.feed(datagram(media(k), flow=k, start=True, parser=int(Parser.RTP))) for k in range(20)]
+    assert [len(items) for items in told] == [1] * 20
+    assert made.shed["infos"] == 4
