@@ -125,7 +125,7 @@ class ReplaySettings:
     """Reading captures."""
 
     batch: int = _s(16384, "frames handled at a time (changes speed, never results)")
-    workers: int = _s(1, "threads that update the flow table (changes speed, never results)")
+    workers: int = _s(1, "threads that share the work (changes speed, never results)")
 
 
 @dataclass(frozen=True, slots=True)

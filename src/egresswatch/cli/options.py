@@ -55,7 +55,7 @@ OutOption = Annotated[
 WorkersOption = Annotated[
     int | None,
     typer.Option(
-        "--workers", metavar="N", min=1, help="Threads that update the flow table (speed, never results)."
+        "--workers", metavar="N", min=1, help="Threads that share the work (speed, never results)."
     ),
 ]
 
