@@ -98,7 +98,8 @@ def _fill(row: Any, pairs4: Any, pairs6: Any, block: Any) -> None:
     """The padded block of one record."""
     s_hi, s_lo, d_hi, d_lo = row["orig_hi"], row["orig_lo"], row["resp_hi"], row["resp_lo"]
     sport, dport = np.int64(row["orig_p"]), np.int64(row["resp_p"])
-    one_way, with_ports = False, row["has_ports"] != 0
+    one_way: Any = False
+    with_ports: Any = row["has_ports"] != 0
     if row["proto"] == 1 or row["proto"] == 58:
         kind = np.int64(row["icmp"]) >> 8
         back = np.int64((pairs6 if row["proto"] == 58 else pairs4)[kind])
