@@ -74,15 +74,10 @@ class Held:
         self._blocks, self._loose, self._count = [], [], 0
         if not pieces:
             return
-        lengths = np.array([len(rows) for rows in pieces])
-        ends = np.cumsum(lengths)
-        order = _order(pieces)
+        left = np.array([len(rows) for rows in pieces])
+        ends, order = np.cumsum(left), _order(pieces)
         for start in range(0, len(order), size):
-            out, counts = _gathered(pieces, ends, order[start : start + size])
-            lengths -= counts
-            for number in np.flatnonzero((lengths == 0) & (counts > 0)).tolist():
-                pieces[number] = pieces[number][:0].copy()  # its memory is free for what is made of the rows
-            yield out
+            yield _gathered(pieces, left, ends, order[start : start + size])
 
     def _join(self) -> None:
         """Put loose pieces to the blocks."""
@@ -120,9 +115,10 @@ def _column(pieces: Sequence[Array], name: str) -> Array:
     return np.concatenate([rows[name] for rows in pieces])
 
 
-def _gathered(pieces: Sequence[Array], ends: Array, places: Array) -> tuple[Array, Array]:
-    """The rows at these places, piece ``k`` ending at ``ends[k]``; and how many each piece gave."""
-    ranks = np.argsort(places)
+def _gathered(pieces: list[Array], left: Array, ends: Array, places: Array) -> Array:
+    """The rows at these places, piece ``k`` ending at ``ends[k]``. What is ``left`` in the pieces gets less;
+    one of which nothing is left is given up, its memory is free for what is made of the rows."""
+    ranks = np.argsort(places)  # piece by piece
     ascending = places.take(ranks)
     out = np.empty(len(places), pieces[0].dtype)
     into = _bytes(out)
@@ -132,7 +128,10 @@ def _gathered(pieces: Sequence[Array], ends: Array, places: Array) -> tuple[Arra
         mine = slice(cuts[number] - counts[number], cuts[number])
         rows = pieces[number]
         into[ranks[mine]] = _bytes(rows).take(ascending[mine] - (ends[number] - len(rows)), axis=0)
-    return out, counts
+    left -= counts
+    for number in np.flatnonzero((left == 0) & (counts > 0)).tolist():
+        pieces[number] = pieces[number][:0].copy()
+    return out
 
 
 def _bytes(rows: Array) -> Array:

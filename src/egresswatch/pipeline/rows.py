@@ -89,6 +89,7 @@ class Rows:
             infos = Infos(self._infos)
             for rows in self._held.drain(_BLOCK):
                 self._write(rows, infos)
+                del rows  # before the next ones are made
         self._infos = {flow: self._infos[flow] for flow in sorted(live or ()) if flow in self._infos}
         if len(self.sightings) and self._sightings_out is not None:
             self._sightings_out.write(self.sightings.take(self._register))

@@ -3,9 +3,9 @@
 
 Owns the schemas (the contract's columns in the contract's order) and the way from the pipeline's
 columns to them. Row groups are cut at a fixed number of rows, so the file does not depend on how
-often ``write`` was called. A full row group is encoded by a thread of its own, one at a time and in order,
-while the next one is made. Empty text in a nullable column becomes null: absent is not "".
-Only this module and ``analysis`` import pyarrow.
+often ``write`` was called; each tells the span of its times and numbers (of texts it would say nothing). A
+full one is encoded by a thread of its own, one at a time and in order, while the next one is made. Empty
+text in a nullable column becomes null: absent is not "". Only this module and ``analysis`` import pyarrow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from egresswatch.errors import OutputError
 from egresswatch.records import Array
 from egresswatch.sinks.folder import appear, temporary
 
-ROW_GROUP = 1 << 16
+ROW_GROUP = 1 << 15
 _DIFFERENT = frozenset(("uid", "community_id", "ts", "ts_end", "orig_p"))
 """Columns in which every row has a value of its own: a dictionary costs time and space there."""
 _DICTIONARY = 1 << 18
@@ -108,8 +108,9 @@ class TableWriter:
         self._encoding: Future[None] | None = None
         try:
             self._writer = pq.ParquetWriter(
-                temporary(path), schema, compression="zstd", use_dictionary=_repeating(schema),
-                dictionary_pagesize_limit=_DICTIONARY,
+                temporary(path), schema, use_dictionary=_repeating(schema),
+                compression="zstd", dictionary_pagesize_limit=_DICTIONARY,
+                write_statistics=[field.name for field in schema if field.type in _NUMBERS],
             )  # fmt: skip
         except OSError as error:
             raise OutputError(f"cannot be written: {_why(error)}", path) from error

@@ -175,6 +175,16 @@ def test_the_file_does_not_depend_on_how_rows_were_handed_in(tmp_path, monkeypat
     assert pq.ParquetFile(tmp_path / "parts.parquet").metadata.num_row_groups == 7
 
 
+def test_row_groups_tell_the_span_of_their_times_and_numbers(tmp_path):
+    """A reader skips those outside the hours that it wants; of texts nothing is told."""
+    written(tmp_path / "flows.parquet", columns(rows=3))
+    file = pq.ParquetFile(tmp_path / "flows.parquet")
+    group = file.metadata.row_group(0)
+    for column in map(group.column, range(group.num_columns)):
+        text = column.physical_type == "BYTE_ARRAY"
+        assert (column.statistics is None) == text, column.path_in_schema
+
+
 def test_no_row_gives_an_empty_table_with_all_columns(tmp_path):
     """An empty capture has flows.parquet too."""
     table = written(tmp_path / "flows.parquet")
