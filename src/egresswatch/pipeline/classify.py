@@ -41,7 +41,7 @@ class Classifier:
         self._tables = tables
         self.names = names
         self._rules: dict[tuple[object, ...], tuple[Rule, ...]] = {}
-        self._alerting: dict[str, bool] = {}
+        self._by_name: dict[str, tuple[Rule, ...]] = {}
         self._classes: dict[tuple[object, ...], tuple[str, str]] = {}
 
     def classify(
@@ -99,13 +99,8 @@ class Classifier:
 
     def alerts(self, name: str) -> bool:
         """Does a rule that raises alerts know this name?"""
-        known = self._alerting.get(name)
-        if known is None:
-            if len(self._alerting) >= _CACHE:
-                self._alerting.clear()
-            known = any(rule.dest_class in ("vendor_cloud", "p2p") for rule in self._tables.domain(name))
-            self._alerting[name] = known
-        return known
+        rules = self._known(name)
+        return bool(rules) and any(rule.dest_class in ("vendor_cloud", "p2p") for rule in rules)
 
     def hints(self, proto: int, port: int) -> tuple[RuleFacts, ...]:
         """Rules that know the port alone."""
@@ -121,15 +116,24 @@ class Classifier:
         return protocols, rules
 
     def _rules_of(self, names: Sequence[str], remote: str) -> tuple[Rule, ...]:
-        if not names and not remote:
-            return ()
+        if not remote and len(names) < 2:
+            return self._known(names[0]) if names else ()
         key = (*names, remote)
         found = self._rules.get(key)
         if found is None:
             if len(self._rules) >= _CACHE:
                 self._rules.clear()
-            hits = [rule for name in names for rule in self._tables.domain(name)]
+            hits = [rule for name in names for rule in self._known(name)]
             if remote:
                 hits += self._tables.address(remote)
             found = self._rules[key] = tuple(dict.fromkeys(hits))
+        return found
+
+    def _known(self, name: str) -> tuple[Rule, ...]:
+        """Rules that know this name."""
+        found = self._by_name.get(name)
+        if found is None:
+            if len(self._by_name) >= _CACHE:
+                self._by_name.clear()
+            found = self._by_name[name] = self._tables.domain(name)
         return found

@@ -125,6 +125,12 @@ class EgressEvents:
             return
         self.proxied.add(flow)
 
+    def leaving(self, rows: Array) -> Array:
+        """Mask: NOTE rows whose flow leaves something, even if no host forwards it."""
+        ends = rows["class_ab"]
+        mask: Array = (ends == _INSIDE << 4 | _OUTSIDE) | (ends == _OUTSIDE << 4 | _INSIDE)
+        return mask | (ends == _INSIDE << 4 | _INSIDE) if self._site.given else mask
+
     def of_note(self, note: Note, frame: int) -> Facts | None:
         """Facts of a note's flow; None when it does not leave anything."""
         a, b = note.class_ab >> 4, note.class_ab & 15

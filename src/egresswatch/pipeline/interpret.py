@@ -139,23 +139,27 @@ class Interpreter:
         sure = speaks | near
         sure[list(met)] = True
         said = self._said(rows, first, speaks, blocks)
-        is_near, crosses, proxied = near.tobytes(), crossing.tobytes(), self._events.proxied
-        sightings = self._rows.sightings
-        self._told.clear()
+        is_near, crosses, leaves = near.tobytes(), crossing.tobytes(), self._events.leaving(rows).tobytes()
+        proxied, holds, sightings = self._events.proxied, self._watched.holds, self._rows.sightings
+        read, told = self._messages.read, self._told
+        told.clear()
         for place in Stops(self._watched, rows, sure, shows & ~sure):
             if place in met:
                 self._watched.add(met[place].low_word)
                 self._watch(met[place].asset)
             message, learnt = said.get(place), 0
             if message is not None:
-                learnt = self._messages.read(message)
+                learnt = read(message)
             if not (crosses[place] or learnt or (proxied and int(rows["flow"][place]) in proxied)):
                 continue
             if (
                 message is None or is_near[place] or learnt == TELLING
-                or self._watched.holds(message.a_lo, message.b_lo)
+                or holds(message.a_lo, message.b_lo)
             ):  # fmt: skip
-                self._event(Note.at(noted, place), int(first[place]))
+                if message is None or leaves[place] or message.message.flow in proxied:
+                    self._event(Note.at(noted, place), int(first[place]))
+                else:
+                    told[message.message.flow] = message.message.frame
             if learnt and sightings.full:  # a packet can say much: not all of a second's fits
                 self._flush()
         # crossings without more, once all names of the second are known; chosen before the first is looked

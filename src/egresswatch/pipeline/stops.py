@@ -31,20 +31,26 @@ class Stops:
 
     def __iter__(self) -> Iterator[int]:
         later: list[int] = []
-        for place in (*self._sure.tolist(), len(self._rows)):
-            while later and later[0] < place:
-                more = heappop(later)
-                if not later or later[0] != more:  # both ends may have put it there
-                    yield more
-                    self._learn(more, later)
-            if place < len(self._rows):
-                yield place
+        news = self._watched.news
+        for place in self._sure.tolist():
+            if later:
+                yield from self._between(later, place)
+            yield place
+            if news:
                 self._learn(place, later)
+        yield from self._between(later, len(self._rows))
+
+    def _between(self, later: list[int], end: int) -> Iterator[int]:
+        """Places before ``end`` that became of interest."""
+        while later and later[0] < end:
+            more = heappop(later)
+            if not later or later[0] != more:  # both ends may have put it there
+                yield more
+                if self._watched.news:
+                    self._learn(more, later)
 
     def _learn(self, place: int, later: list[int]) -> None:
-        """Has more become of interest at this place?"""
-        if not self._watched.news:
-            return
+        """More has become of interest at this place."""
         if self._of is None:
             self._of = self._index()
         words = self._of if self._watched.everything else self._watched.news

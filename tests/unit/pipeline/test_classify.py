@@ -2,10 +2,12 @@
 """What a destination is: names, surest first; rules; class and platform."""
 
 from ipaddress import ip_address
+from types import SimpleNamespace
 
 import pytest
 
 from egresswatch.enrich.names import PassiveNames
+from egresswatch.pipeline import classify as classify_module
 from egresswatch.pipeline.classify import Classifier
 from egresswatch.records import FlowInfo
 from egresswatch.rules import load_tables
@@ -180,3 +182,20 @@ def test_what_was_asked_may_be_known_beforehand(tables, names):
     what = classifier.what((HIK, GENERIC), REMOTE, TCP, 443, True, None)
     assert what == classifier.classify(CAMERA, REMOTE, TCP, 443, True, NOW, None)
     assert what.rule_ids == tuple(rule.id for rule in what.rules) != ()
+
+
+def test_rules_of_a_name_are_looked_up_once(tables, names, monkeypatch):
+    """Whoever asks; what is remembered is bounded: full, it starts anew."""
+    asked = []
+    counting = SimpleNamespace(nets={}, domain=lambda name: asked.append(name) or tables.domain(name))
+    classifier = Classifier(counting, names)
+    for _ in range(2):
+        assert classifier.alerts(HIK)
+        what = classifier.what((), REMOTE, TCP, 443, True, sniffed(HIK))
+        assert what.rules == tables.domain(HIK)
+        assert not classifier.alerts(GENERIC)
+    assert asked == [HIK, GENERIC]
+    monkeypatch.setattr(classify_module, "_CACHE", 2)
+    assert not classifier.alerts("other.example")
+    assert classifier.alerts(HIK)
+    assert asked == [HIK, GENERIC, "other.example", HIK]

@@ -2,11 +2,16 @@
 """Records as events take them; flows that one inside host asks another to carry outside: noted up to a
 bound, and counted beyond it."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 
 from egresswatch.config import load
 from egresswatch.demo.frames import ACK, NS, PSH, End, Frame, ethernet, ip, pcap, tcp
+from egresswatch.flow.layout import NOTE
 from egresswatch.pipeline.egress import EgressEvents, as_records, in_order
+from egresswatch.pipeline.notes import Addresses, Note, as_noted
 from egresswatch.pipeline.replay import run
 from egresswatch.records import FLOW_RECORD, NO_PACKET
 from egresswatch.result import ReplayOptions
@@ -72,3 +77,17 @@ def test_records_as_tuples():
     assert (one.orig_p, one.flow, other.orig_p, other.flow) == (443, 1 << 63, 80, 2)
     assert {type(value) for value in one} == {int}
     assert list(as_records(rows[:0])) == []
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["no policy", "a policy"])
+def test_what_leaves_is_what_has_facts(given):
+    """Told of whole columns as of each note, wherever its ends lie."""
+    site = SimpleNamespace(given=given)
+    some = EgressEvents(None, site, None, None, None, Addresses(), 1)
+    classes = [a << 4 | b for a in range(4) for b in range(4)]
+    rows = np.zeros(len(classes), NOTE)
+    rows["class_ab"] = classes
+    noted = as_noted(rows)
+    facts = [some.of_note(Note.at(noted, k), k) for k in range(len(rows))]
+    assert some.leaving(rows).tolist() == [each is not None for each in facts]
+    assert some.leaving(rows).sum() == 2 + given
