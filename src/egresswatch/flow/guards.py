@@ -97,6 +97,26 @@ def join_fragment(frags: Any, s: Any, pkt: Any, side: Any, vlan: Any, clock: Any
     tally[C_FRAG_ORPHANS] += np.uint64(1)
 
 
+@inline
+def inside_host(ends: Any, side: Any, mac: Any, vlan: Any) -> Any:
+    """What an inside sender is known by; ``ends`` is the packet or its row."""
+    # from the MAC alone first: many a MAC is made from the address, and their difference says nothing
+    h = mix(mix(_U0, np.uint64(mac)), ends["a_lo"] if side == 0 else ends["b_lo"])
+    return mix(mix(h, ends["a_hi"] if side == 0 else ends["b_hi"]), np.uint64(vlan)) | np.uint64(1)
+
+
+@inline
+def outside_host(mac: Any) -> Any:
+    """What an outside sender is known by."""
+    return mix(np.uint64(mac), np.uint64(2)) | np.uint64(1)
+
+
+@inline
+def host_place(h: Any) -> Any:
+    """Where a host is noted among those of its shard."""
+    return np.int64(h >> _U32) % HOSTS
+
+
 @kernel
 def show_host(hosts: Any, s: Any, row: Any, side: Any, kind: Any, mac: Any, vlan: Any) -> Any:
     """Must this sender be told to the register? An inside host once per (address, MAC, VLAN), an
@@ -104,15 +124,12 @@ def show_host(hosts: Any, s: Any, row: Any, side: Any, kind: Any, mac: Any, vlan
     if kind > 1:
         return False
     if kind == 1:
-        # from the MAC alone first: many a MAC is made from the address, and their difference says nothing
-        h = mix(mix(_U0, np.uint64(mac)), row["a_lo"] if side == 0 else row["b_lo"])
-        h = mix(mix(h, row["a_hi"] if side == 0 else row["b_hi"]), np.uint64(vlan))
+        h = inside_host(row, side, mac, vlan)
     else:
         if mac == _U0:
             return False
-        h = mix(np.uint64(mac), np.uint64(2))
-    h |= np.uint64(1)
-    place = np.int64(h >> _U32) % HOSTS
+        h = outside_host(mac)
+    place = host_place(h)
     if hosts[s, place] == h:
         return False
     hosts[s, place] = h

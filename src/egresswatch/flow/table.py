@@ -160,6 +160,7 @@ class FlowTable:
         self._frags = np.zeros((SHARDS, FRAG_SETS * FRAG_WAYS), FRAG)
         self._frags["clock"] = np.iinfo(np.int64).min // 2
         self._hosts = np.zeros((SHARDS, HOSTS), np.uint64)
+        self._host_words = self._hosts.reshape(-1)
         self._timeouts = np.array(
             [flow.tcp_idle_timeout, flow.udp_idle_timeout, flow.other_idle_timeout, flow.active_timeout,
              flow.end_linger], np.int64,
@@ -187,7 +188,7 @@ class FlowTable:
                 self._budget, self._probes, self._between, self._timeouts, self._nets, self._named,
                 self._named_v6, self._patterns, self._starts, self._order, self._slots, self._rows,
                 self._row_bytes, self._heads, self._shards, self._dups, self._frags, self._hosts,
-                worker.records.room, worker.notes.room, worker.cursor, worker.tally,
+                self._host_words, worker.records.room, worker.notes.room, worker.cursor, worker.tally,
             ))
 
         places = [0] * len(self._workers)

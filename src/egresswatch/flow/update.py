@@ -15,11 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from egresswatch.flow.guards import dup_place, is_duplicate, join_fragment, note_fragment, show_host
+from egresswatch.flow.guards import (
+    dup_place,
+    host_place,
+    inside_host,
+    is_duplicate,
+    join_fragment,
+    note_fragment,
+    outside_host,
+    show_host,
+)
 from egresswatch.flow.handup import hand_up, is_over
 from egresswatch.flow.layout import (
     END_END,
     END_LACK,
+    HOSTS,
     N_CROSSING,
     N_HOST,
     N_NEAR,
@@ -42,6 +52,7 @@ from egresswatch.jit import inline, kernel, prefetch
 from egresswatch.packets import PF_FRAG_FIRST, PF_FRAG_LATER, PF_PAYLOAD, Bucket
 
 AHEAD = 16
+NEXT = 5
 B_ACCOUNTED = int(Bucket.accounted)
 B_DUPLICATE = int(Bucket.duplicate)
 C_DUPLICATES = int(Tally.duplicates)
@@ -57,9 +68,11 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 @inline
 def _look_ahead(
-    packets: Any, i: Any, n: Any, slots: Any, size: Any, row_bytes: Any, dups: Any, dup_window: Any
-) -> None:
-    """Prefetch the slot of a packet 2 AHEAD, the row and the duplicate set of a packet AHEAD."""
+    d: Any, off: Any, packets: Any, i: Any, n: Any, slots: Any, size: Any, rows: Any, row_bytes: Any,
+    dups: Any, dup_window: Any, hosts: Any,
+) -> None:  # fmt: skip
+    """Prefetch the slot of a packet 2 AHEAD, the row and the duplicate set of a packet AHEAD; of one that is
+    next and the first of its end, what is told of it."""
     ahead = i + 2 * AHEAD
     if ahead < n:
         pkt = packets[np.uint64(ahead)]
@@ -75,6 +88,23 @@ def _look_ahead(
             prefetch(row_bytes, place + 64)
         if dup_window > 0:
             prefetch(dups, dup_place(s, pkt["dup"]))
+    ahead = i + NEXT
+    if ahead < n:
+        pkt = packets[np.uint64(ahead)]
+        s, side = np.int64(pkt["shard"]), np.int64(pkt["side"])
+        slot = slots[np.uint64(s * size + (np.int64(pkt["hash"]) & (size - 1)))]
+        first = slot == _U0
+        if not first:
+            place = np.int64(slot & _LOW) - 1
+            first = rows[np.uint64(place)]["state"] & (S_FIRST_A if side == 0 else S_FIRST_B) == 0
+            if first:
+                prefetch(row_bytes, place * 256 + 128)
+                prefetch(row_bytes, place * 256 + 192)
+        if first and pkt["bucket"] == B_ACCOUNTED:
+            mac = read_mac(d, np.int64(off[ahead]), np.int64(pkt["mac_src"]))
+            h = inside_host(pkt, side, mac, np.int64(pkt["vlan"]))
+            prefetch(hosts, s * HOSTS + host_place(h))
+            prefetch(hosts, s * HOSTS + host_place(outside_host(mac)))
 
 
 @inline
@@ -152,7 +182,7 @@ def update(
     vlan_mode: Any, dup_window: Any, budget: Any, max_probes: Any, between: Any, timeouts: Any, nets: Any,
     named: Any, named_v6: Any, patterns: Any, starts: Any, order: Any,
     slots: Any, rows: Any, row_bytes: Any, heads: Any, shards: Any, dups: Any, frags: Any, hosts: Any,
-    out: Any, notes: Any, cursor: Any, tally: Any,
+    host_words: Any, out: Any, notes: Any, cursor: Any, tally: Any,
 ) -> Any:
     """Run packets ``first`` .. of a batch through shards ``low`` .. ``high - 1``.
 
@@ -169,7 +199,7 @@ def update(
     turn_at = (shards[low]["second"] + 1) * NS
     i = first
     while i < n:
-        _look_ahead(packets, i, n, slots, size, row_bytes, dups, dup_window)
+        _look_ahead(d, off, packets, i, n, slots, size, rows, row_bytes, dups, dup_window, host_words)
         if cursor[0] + ROOM > len(out) or nn + ROOM > len(notes):
             break
         pkt = packets[np.uint64(i)]
