@@ -79,17 +79,24 @@ class PassiveNames:
 
     def _put(self, key: tuple[str, str], answer: _Answer) -> None:
         known = self._entries.pop(key, ())
-        if not known:
-            self._hosts[key[0]] = self._hosts.get(key[0], 0) + 1
-        if known and known[0].names[0] == answer.names[0] and known[0].ts <= answer.ts <= known[0].expires:
-            # the same question again: its name was good all the time between
-            answer = _Answer(known[0].ts, max(known[0].expires, answer.expires), answer.names)
-            known = known[1:]
-        kept = sorted((answer, *known), key=lambda entry: -entry.ts)[:_KEPT]
-        self._entries[key] = tuple(kept)
+        if known:
+            self._entries[key] = _kept(known, answer)
+            return
+        self._entries[key] = (answer,)
+        self._hosts[key[0]] = self._hosts.get(key[0], 0) + 1
         if len(self._entries) > self._max:
             (host, _), _ = self._entries.popitem(last=False)
             self.evicted += 1
             self._hosts[host] -= 1
             if not self._hosts[host]:
                 del self._hosts[host]
+
+
+def _kept(known: tuple[_Answer, ...], answer: _Answer) -> tuple[_Answer, ...]:
+    """The answers kept for one host and address, latest first, when another came."""
+    last = known[0]
+    if last.names[0] == answer.names[0] and last.ts <= answer.ts <= last.expires:
+        # the same question again: its name was good all the time between
+        answer = _Answer(last.ts, max(last.expires, answer.expires), answer.names)
+        known = known[1:]
+    return tuple(sorted((answer, *known), key=lambda entry: -entry.ts)[:_KEPT])

@@ -114,9 +114,11 @@ class Addresses:
 
     def texts(self, hi: Array, lo: Array, v6: Array) -> list[str]:
         """``text`` of whole columns."""
-        words = zip(hi.tolist(), lo.tolist(), v6.tolist(), strict=True)
-        known = self._four.get
-        return [(not six and known(low)) or self.text(high, low, six) for high, low, six in words]
+        low = lo.tolist()
+        if v6.any():
+            return [self.text(*words) for words in zip(hi.tolist(), low, v6.tolist(), strict=True)]
+        found = list(map(self._four.get, low))
+        return [text or self.text(0, lo, 0) for text, lo in zip(found, low, strict=True)]
 
     def of(self, note: Note, side: int) -> str:
         """Address of one end of a note's flow."""

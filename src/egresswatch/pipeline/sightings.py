@@ -6,7 +6,9 @@ The latest are tuples, the quickest way in; the others lie in columns, which tak
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -44,8 +46,8 @@ class Sightings:
         self._latest: list[tuple[int, int, int, str, str, str, str, int]] = []
         self._blocks: list[_Block] = []
         self._packed = 0
-        self._kinds: dict[str, int] = {}
-        self._hosts: dict[tuple[str, int], int] = {}
+        self._kinds: dict[str, int] = _numbers()
+        self._hosts: dict[tuple[str, int], int] = _numbers()
 
     def __len__(self) -> int:
         return self._packed + len(self._latest)
@@ -82,17 +84,17 @@ class Sightings:
     def clear(self) -> None:
         """Nothing is held any more."""
         self._latest, self._blocks, self._packed = [], [], 0
-        self._kinds, self._hosts = {}, {}
+        self._kinds, self._hosts = _numbers(), _numbers()
         self.full, self._until = False, min(_CHUNK, self._most)
 
     def _pack(self) -> None:
         """The latest into columns."""
         ts, frame, uid, kinds, value, detail, hosts, macs = zip(*self._latest, strict=True)
-        kind = _codes(self._kinds, kinds)
-        host = _codes(self._hosts, list(zip(hosts, macs, strict=True)))
+        kind = _codes(self._kinds, kinds, len(kinds))
+        host = _codes(self._hosts, zip(hosts, macs, strict=True), len(macs))
         self._blocks.append(
             _Block(
-                np.array(ts, np.int64), np.array(frame, np.int64), np.array(uid, np.uint64),
+                np.fromiter(ts, np.int64), np.fromiter(frame, np.int64), np.fromiter(uid, np.uint64),
                 kind, host, value, detail,
             )
         )  # fmt: skip
@@ -102,11 +104,13 @@ class Sightings:
         self._until = max(1, min(_CHUNK, self._most - self._packed))
 
 
-def _codes(numbers: dict[K, int], column: Sequence[K]) -> Array:
-    """The number of each; new ones get the next."""
-    for one in dict.fromkeys(column):
-        numbers.setdefault(one, len(numbers))
-    return np.fromiter(map(numbers.__getitem__, column), np.int32, len(column))
+def _numbers() -> dict[Any, int]:
+    """Gives each key that is asked for a number, new ones the next."""
+    return defaultdict(count().__next__)
+
+
+def _codes(numbers: dict[K, int], column: Iterable[K], size: int) -> Array:
+    return np.fromiter(map(numbers.__getitem__, column), np.int32, size)
 
 
 def _asset_ids(register: Register, hosts: list[tuple[str, int]]) -> list[str]:
