@@ -204,7 +204,9 @@ class Crowd:
         """Room for so many more hosts, each with two keys, and for so many other keys."""
         rows = self.used + fresh
         if rows > len(self.rows):
-            self.rows = np.concatenate([self.rows, np.zeros(max(rows, len(self.rows)), HOST)])
+            grown = np.zeros(max(rows, 2 * len(self.rows)), HOST)
+            grown.view(np.uint8)[: self.rows.nbytes] = self.rows.view(np.uint8)  # not field by field
+            self.rows = grown
         keys += self._keys + 2 * fresh
         if 2 * keys > len(self._index):
             old, self._index = self._index, np.zeros(1 << (2 * keys).bit_length(), INDEX)

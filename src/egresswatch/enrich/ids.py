@@ -14,6 +14,7 @@ from egresswatch.enrich.asset import Asset, address_text, host_key
 from egresswatch.enrich.crowd import Crowd
 
 _SHORTEST = 6
+_PLAIN = "host-"
 
 
 class Ids:
@@ -34,16 +35,19 @@ class Ids:
     def settle(self, crowd: Crowd) -> Iterator[int]:
         """Name the crowd. Gives the rows of those whose short id another one has: as what they are called
         depends on who else is there, they are to be met."""
-        start = len(self._of_rows)
-        self._of_rows += [""] * (crowd.used - start)
-        for row, (mac, hi, lo, _, _, _, v6, met, _) in enumerate(
-            crowd.rows[start : crowd.used].tolist(), start
-        ):
+        names, start = self._of_rows, len(self._of_rows)
+        rows = crowd.rows[start : crowd.used]
+        names += [""] * len(rows)
+        columns = (rows[name].tolist() for name in ("mac", "hi", "lo", "v6", "met"))
+        for row, (mac, hi, lo, v6, met) in enumerate(zip(*columns, strict=True), start):
             if met:
                 continue
             key = host_key(mac, "" if mac else address_text(hi, lo, v6))
-            self._of_rows[row] = self._take("", "", key)
-            if len(self._of_rows[row]) > len("host-") + _SHORTEST:
+            name = _PLAIN + _digest(key)[:_SHORTEST]
+            if self._keys.setdefault(name, key) == key:
+                names[row] = name
+            else:
+                names[row] = self._take("", "", key)
                 yield row
 
     def give(self, asset: Asset) -> None:
@@ -62,10 +66,15 @@ class Ids:
         self._keys[asset.asset_id] = asset.key
 
     def _take(self, name: str, vendor: str, key: str) -> str:
-        digest = hashlib.sha256(key.partition(" ")[2].encode()).hexdigest()
+        digest = _digest(key)
+        before = f"{vendor}-" if vendor else _PLAIN
         wanted, length = name, _SHORTEST
         while not wanted or self._keys.get(wanted, key) != key:
-            wanted = f"{vendor or 'host'}-{digest[:length]}"
+            wanted = before + digest[:length]
             length += 2
         self._keys[wanted] = key
         return wanted
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.partition(" ")[2].encode()).hexdigest()

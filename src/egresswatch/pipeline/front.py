@@ -67,10 +67,11 @@ class Second:
     asides: list[Aside] = field(default_factory=list)
     """Frames outside flows that say who is where, in frame order."""
 
-    def hand_over(self) -> list[Array]:
-        """The records, which are not kept here: whoever writes them can let go of them."""
-        records, self.records = self.records, []
-        return records
+    def hand_over(self) -> tuple[list[Notes], list[Array]]:
+        """Notes and records, which are not kept here: whoever is done with them can let go of them."""
+        notes, records = self.notes, self.records
+        self.notes, self.records = [], []
+        return notes, records
 
 
 class Front:

@@ -83,14 +83,15 @@ class Interpreter:
             self._flush()
         self._hour = hour
         # what time ended came first, what a packet ended comes after the packets
-        early, late = _parted(second.hand_over(), now)
+        notes, records = second.hand_over()
+        early, late = _parted(records, now)
         self._records(early)
         for aside in second.asides:
             asset = self._neighbours.read(aside)
             if asset is not None:
                 self._watch(asset)
-        if second.notes:
-            self._notes(second.notes)
+        if notes:
+            self._notes(notes)
         self._records(late)
         if second.closed and not last:
             self._tell(self._detector.tick(now + NS))
