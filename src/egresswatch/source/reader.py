@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -110,11 +111,14 @@ class FileReader:
             self._error(unreadable(self._what.path, error))
             return False
         path = "" if self._what.stream else self._what.path
-        self._tap = Tap(stream, digest=self._digest, follow=self._follow, path=path, stopped=self._stopped)
+        tap = Tap(stream, digest=self._digest, follow=self._follow, path=path, stopped=self._stopped)
+        self._arena = Arena(Plain(tap), self._arena_bytes, self._keep)
+        self._tap = tap
         if path and hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+            with suppress(OSError):  # a named pipe takes no advice
+                os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         try:
-            self._begin(self._tap)
+            self._begin(tap)
         except HeaderError as error:
             self._error(f"{self._name}: {error}. Nothing was read from it.")
             self._close_facts()
@@ -122,7 +126,6 @@ class FileReader:
         return True
 
     def _begin(self, tap: Tap) -> None:
-        self._arena = Arena(Plain(tap), self._arena_bytes, self._keep)
         head = self._arena.peek(_MAGIC_BYTES)
         self._packing = packed_kind(head)
         if self._packing:

@@ -150,6 +150,22 @@ def test_standard_input_has_no_known_size(make):
     assert (source.facts.files[0].path, source.facts.files[0].size) == ("-", len(data))
 
 
+@pytest.mark.parametrize("keep", [1, 4])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_named_pipe_is_read_like_a_file(make, tmp_path, pack, keep):
+    """Given by its path, which takes no advice on how it will be read."""
+    path = tmp_path / "pipe.pcap"
+    os.mkfifo(path)
+    data = pack(make.pcap([(S, b"x", 1), (2 * S, b"y", 1)]))
+    thread = threading.Thread(target=path.write_bytes, args=(data,))
+    thread.start()
+    source = open_replay([str(path)], keep=keep)
+    assert payloads(make.rows_of(source)) == [b"x", b"y"]
+    thread.join()
+    source.close()
+    assert source.facts.errors == []
+
+
 def test_frames_of_a_pipe_come_before_it_ends(make):
     """A writer that pauses does not hold back the frames it has written."""
     reader, writer = os.pipe()
