@@ -244,6 +244,11 @@ class FlowTable:
         return {name.name: int(total[name.value]) for name in Tally}
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Let threads and memory go; counters stay. What was handed out stays with those who hold it."""
         if self._pool is not None:
             self._pool.shutdown()
+        nothing = _Memory(ROW, 0)
+        self._memory, self._rows, self._row_bytes = nothing, nothing.rows, nothing.rows.view(np.uint8)
+        self._slots, self._dups = self._slots[:0].copy(), self._dups[:0].copy()
+        for worker in self._workers:
+            worker.records, worker.notes = Block(FLOW_RECORD, _RECORDS), Block(NOTE, _NOTES)
