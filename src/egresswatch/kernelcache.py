@@ -18,6 +18,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -29,6 +30,7 @@ KERNEL_SOURCES = (
 _KEPT = 3
 """Folders of other versions that are left alone: one of them may be running."""
 _DIGEST = 32
+_NAME = "kernels-" + 16 * "[0-9a-f]"
 
 
 def sources(package: Path = PACKAGE, patterns: Sequence[str] = KERNEL_SOURCES) -> list[Path]:
@@ -68,8 +70,11 @@ class Store:
             folder = base / name
             problem = _foreign(folder)
             if not problem:
-                self._read.append(folder)
                 problem = _unwritable(folder)
+                foreign = _foreign(folder)  # it may have come from somebody else only now
+                if not foreign:
+                    self._read.append(folder)
+                problem = foreign or problem
             if not problem:
                 self.folder = folder
                 _clear(base, name)
@@ -99,7 +104,8 @@ class Store:
             half.replace(self.folder / name)
         except OSError as error:
             self.unkept = f"{self.folder}: {error.strerror}"
-            half.unlink(missing_ok=True)
+            with suppress(OSError):
+                half.unlink(missing_ok=True)
 
 
 def _foreign(folder: Path) -> str:
@@ -110,7 +116,7 @@ def _foreign(folder: Path) -> str:
         return ""
     if found.st_uid not in {0, os.geteuid(), PACKAGE.stat().st_uid}:
         return "belongs to another user"
-    return "everybody can write there" if found.st_mode & stat.S_IWOTH else ""
+    return "others can write there" if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) else ""
 
 
 def _unwritable(folder: Path) -> str:
@@ -124,7 +130,7 @@ def _unwritable(folder: Path) -> str:
 
 def _clear(base: Path, name: str) -> None:
     """Remove what versions before the last ones left."""
-    others = [path for path in base.glob("kernels-*") if path.name != name]
+    others = [path for path in base.glob(_NAME) if path.name != name]  # what else lies there is not ours
     for old in sorted(others, key=_age)[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 

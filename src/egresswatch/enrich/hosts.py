@@ -151,10 +151,11 @@ class Hosts:
         """What ``_place`` gave for this sender when it was told before."""
         forwarded = not mac or self.crowd.is_router(mac)
         if addr not in UNSPECIFIED:
-            if (kind or self._kind(addr)) != "inside":
-                return None
             if forwarded:
                 return self._with_addr(addr)
+            if (kind or self._kind(addr)) != "inside":
+                asset = self._with_mac(mac)  # the packet path may have said that it is inside all the same
+                return asset if asset is not None and addr in asset.ips else None
         return None if forwarded else self._with_mac(mac)
 
     def _with_mac(self, mac: int) -> Asset | None:

@@ -32,7 +32,8 @@ NOTED = np.dtype(
 """A sender as the packet path shows it, or an address and a MAC that somebody asks about."""
 INDEX = np.dtype([("key", "u8"), ("at", "i8")])
 """Key of a MAC or of an address (0: empty place) -> row, or one of the words below."""
-MEMORY = np.dtype([("key", "u8"), ("turn", "i8")])
+MEMORY = np.dtype([("mac", "u8"), ("hi", "u8"), ("lo", "u8"), ("turn", "i4"), ("v6", "u1"), ("pad", "u1", 3)])
+"""One sender that was told before; all of it, since addresses can be chosen to have the same key."""
 
 ASK, ROUTER, TELLS, NOBODY = -1, -2, -3, -4
 """Python knows; a MAC that forwards for others; one whose maker says something of them; none has this key."""
@@ -111,6 +112,11 @@ def _note_key(note: Any) -> Any:
 
 
 @inline
+def _same(row: Any, note: Any) -> Any:
+    return row["lo"] == note["lo"] and row["hi"] == note["hi"] and row["v6"] == note["v6"]
+
+
+@inline
 def _remember(memory: Any, tally: Any, note: Any) -> Any:
     key = _note_key(note)
     first = at = _start(memory, key)
@@ -119,18 +125,15 @@ def _remember(memory: Any, tally: Any, note: Any) -> Any:
             if tally[SEEN] >= MOST_SEEN:
                 _forget(tally)
                 at = first
-            memory[at]["key"], memory[at]["turn"] = key, tally[TURN]
+            told = memory[at]
+            told["mac"], told["hi"], told["lo"], told["v6"] = note["mac"], note["hi"], note["lo"], note["v6"]
+            told["turn"] = tally[TURN]
             tally[SEEN] += 1
             return True
-        if memory[at]["key"] == key:
+        if memory[at]["mac"] == note["mac"] and _same(memory[at], note):
             return False
         at = at + 1 & len(memory) - 1
     return True
-
-
-@inline
-def _same(row: Any, note: Any) -> Any:
-    return row["lo"] == note["lo"] and row["hi"] == note["hi"] and row["v6"] == note["v6"]
 
 
 @inline

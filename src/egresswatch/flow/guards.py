@@ -98,39 +98,29 @@ def join_fragment(frags: Any, s: Any, pkt: Any, side: Any, vlan: Any, clock: Any
 
 
 @inline
-def inside_host(ends: Any, side: Any, mac: Any, vlan: Any) -> Any:
-    """What an inside sender is known by; ``ends`` is the packet or its row."""
+def host_place(mac: Any, hi: Any, lo: Any, vlan: Any) -> Any:
+    """Where a sender is noted among those of its shard."""
     # from the MAC alone first: many a MAC is made from the address, and their difference says nothing
-    h = mix(mix(_U0, np.uint64(mac)), ends["a_lo"] if side == 0 else ends["b_lo"])
-    return mix(mix(h, ends["a_hi"] if side == 0 else ends["b_hi"]), np.uint64(vlan)) | np.uint64(1)
-
-
-@inline
-def outside_host(mac: Any) -> Any:
-    """What an outside sender is known by."""
-    return mix(np.uint64(mac), np.uint64(2)) | np.uint64(1)
-
-
-@inline
-def host_place(h: Any) -> Any:
-    """Where a host is noted among those of its shard."""
+    h = mix(mix(mix(mix(_U0, np.uint64(mac)), lo), hi), np.uint64(vlan))
     return np.int64(h >> _U32) % HOSTS
 
 
 @kernel
 def show_host(hosts: Any, s: Any, row: Any, side: Any, kind: Any, mac: Any, vlan: Any) -> Any:
     """Must this sender be told to the register? An inside host once per (address, MAC, VLAN), an
-    outside one once per MAC (it marks a router). A small cache forgets and tells again."""
-    if kind > 1:
+    outside one once per MAC (it marks a router). A small cache forgets and tells again; it holds all
+    of these, not their hash, which an address could be chosen for to hide another."""
+    if kind > 1 or (kind == 0 and mac == _U0):
         return False
+    hi, lo, tags = _U0, _U0, np.int64(0)
     if kind == 1:
-        h = inside_host(row, side, mac, vlan)
-    else:
-        if mac == _U0:
-            return False
-        h = outside_host(mac)
-    place = host_place(h)
-    if hosts[s, place] == h:
+        hi, lo = (row["a_hi"], row["a_lo"]) if side == 0 else (row["b_hi"], row["b_lo"])
+        tags = np.int64(vlan)
+    entry = hosts[s, host_place(mac, hi, lo, tags)]
+    if (
+        entry["mac"] == mac and entry["lo"] == lo and entry["hi"] == hi and entry["vlan"] == tags
+        and entry["kind"] == kind + 1
+    ):  # fmt: skip
         return False
-    hosts[s, place] = h
+    entry["mac"], entry["hi"], entry["lo"], entry["vlan"], entry["kind"] = mac, hi, lo, tags, kind + 1
     return True

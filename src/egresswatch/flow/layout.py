@@ -118,6 +118,7 @@ FRAG = np.dtype([("key", "u8"), ("clock", "i8"), ("meta", "u8")])
 FRAG_SETS = 512
 FRAG_WAYS = 4
 FRAG_LIFE = 30_000_000_000
+HOST = np.dtype([("mac", "u8"), ("hi", "u8"), ("lo", "u8"), ("vlan", "u4"), ("kind", "u4")])
 HOSTS = 4096
 
 

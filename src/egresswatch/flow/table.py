@@ -26,6 +26,7 @@ from egresswatch.flow.layout import (
     FRAG,
     FRAG_SETS,
     FRAG_WAYS,
+    HOST,
     HOSTS,
     NOTE,
     ROW,
@@ -46,8 +47,17 @@ _RECORDS, _NOTES = 1 << 15, 1 << 15
 """Rows of a block that a worker writes into: enough for huge pages, few enough to be given back soon."""
 _KEPT = 6
 """Blocks of a worker that are used again and again."""
-_OWN = 3
-"""References to a block that is only kept: the list's, the loop's and the one that asks."""
+
+
+def _own() -> int:
+    for rows in [object()]:
+        return sys.getrefcount(rows)
+    raise AssertionError
+
+
+_OWN = _own()
+"""References to a block that is only kept: the list's, the loop's and the one that asks, as far as this
+interpreter counts them (from 3.14 on it borrows the last)."""
 NOTHING: Array = np.zeros((0, 2), np.uint64)
 FIRST_SECOND = np.int64(-(1 << 62) // 10**9)
 
@@ -159,8 +169,8 @@ class FlowTable:
         self._dups["clock"] = np.iinfo(np.int64).min // 2
         self._frags = np.zeros((SHARDS, FRAG_SETS * FRAG_WAYS), FRAG)
         self._frags["clock"] = np.iinfo(np.int64).min // 2
-        self._hosts = np.zeros((SHARDS, HOSTS), np.uint64)
-        self._host_words = self._hosts.reshape(-1)
+        self._hosts = np.zeros((SHARDS, HOSTS), HOST)
+        self._host_bytes = self._hosts.reshape(-1).view(np.uint8)
         self._timeouts = np.array(
             [flow.tcp_idle_timeout, flow.udp_idle_timeout, flow.other_idle_timeout, flow.active_timeout,
              flow.end_linger], np.int64,
@@ -188,7 +198,7 @@ class FlowTable:
                 self._budget, self._probes, self._between, self._timeouts, self._nets, self._named,
                 self._named_v6, self._patterns, self._starts, self._order, self._slots, self._rows,
                 self._row_bytes, self._heads, self._shards, self._dups, self._frags, self._hosts,
-                self._host_words, worker.records.room, worker.notes.room, worker.cursor, worker.tally,
+                self._host_bytes, worker.records.room, worker.notes.room, worker.cursor, worker.tally,
             ))
 
         places = [0] * len(self._workers)

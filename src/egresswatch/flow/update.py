@@ -18,11 +18,9 @@ import numpy as np
 from egresswatch.flow.guards import (
     dup_place,
     host_place,
-    inside_host,
     is_duplicate,
     join_fragment,
     note_fragment,
-    outside_host,
     show_host,
 )
 from egresswatch.flow.handup import hand_up, is_over
@@ -69,7 +67,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 @inline
 def _look_ahead(
     d: Any, off: Any, packets: Any, i: Any, n: Any, slots: Any, size: Any, rows: Any, row_bytes: Any,
-    dups: Any, dup_window: Any, hosts: Any,
+    dups: Any, dup_window: Any, host_bytes: Any,
 ) -> None:  # fmt: skip
     """Prefetch the slot of a packet 2 AHEAD, the row and the duplicate set of a packet AHEAD; of one that is
     next and the first of its end, what is told of it."""
@@ -102,9 +100,10 @@ def _look_ahead(
                 prefetch(row_bytes, place * 256 + 192)
         if first and pkt["bucket"] == B_ACCOUNTED:
             mac = read_mac(d, np.int64(off[ahead]), np.int64(pkt["mac_src"]))
-            h = inside_host(pkt, side, mac, np.int64(pkt["vlan"]))
-            prefetch(hosts, s * HOSTS + host_place(h))
-            prefetch(hosts, s * HOSTS + host_place(outside_host(mac)))
+            hi, lo = (pkt["a_hi"], pkt["a_lo"]) if side == 0 else (pkt["b_hi"], pkt["b_lo"])
+            inside, outside = host_place(mac, hi, lo, pkt["vlan"]), host_place(mac, _U0, _U0, _U0)
+            prefetch(host_bytes, (s * HOSTS + inside) * 32)
+            prefetch(host_bytes, (s * HOSTS + outside) * 32)
 
 
 @inline
@@ -182,7 +181,7 @@ def update(
     vlan_mode: Any, dup_window: Any, budget: Any, max_probes: Any, between: Any, timeouts: Any, nets: Any,
     named: Any, named_v6: Any, patterns: Any, starts: Any, order: Any,
     slots: Any, rows: Any, row_bytes: Any, heads: Any, shards: Any, dups: Any, frags: Any, hosts: Any,
-    host_words: Any, out: Any, notes: Any, cursor: Any, tally: Any,
+    host_bytes: Any, out: Any, notes: Any, cursor: Any, tally: Any,
 ) -> Any:
     """Run packets ``first`` .. of a batch through shards ``low`` .. ``high - 1``.
 
@@ -199,7 +198,7 @@ def update(
     turn_at = (shards[low]["second"] + 1) * NS
     i = first
     while i < n:
-        _look_ahead(d, off, packets, i, n, slots, size, rows, row_bytes, dups, dup_window, host_words)
+        _look_ahead(d, off, packets, i, n, slots, size, rows, row_bytes, dups, dup_window, host_bytes)
         if cursor[0] + ROOM > len(out) or nn + ROOM > len(notes):
             break
         pkt = packets[np.uint64(i)]

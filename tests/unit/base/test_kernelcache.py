@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiled kernels on disk: every place is read, the first that can be is written, no stranger trusted."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -70,11 +71,12 @@ def test_a_disk_that_fills_up_ends_nothing(tmp_path, monkeypatch):
     assert store.unkept == f"{tmp_path}/kernels-1: No space left on device"
 
 
-def test_a_folder_that_everybody_can_write_is_neither_read_nor_written(tmp_path):
-    """Machine code is not taken from strangers."""
+@pytest.mark.parametrize("mode", [0o777, 0o757, 0o775, 0o2775])
+def test_a_folder_that_others_can_write_is_neither_read_nor_written(tmp_path, mode):
+    """Machine code is not taken from strangers, nor from everybody of a group."""
     open_to_all = Store([tmp_path / "a"], "kernels-1")
     open_to_all.save("total", b"code")
-    open_to_all.folder.chmod(0o777)
+    open_to_all.folder.chmod(mode)
     store = Store([tmp_path / "a", tmp_path / "b"], "kernels-1")
     assert store.load("total") is None
     assert store.folder == tmp_path / "b" / "kernels-1"
@@ -109,6 +111,31 @@ def test_of_other_versions_the_youngest_few_stay(tmp_path):
         os.utime(folder, (1_000_000 - age, 1_000_000 - age))
     Store([tmp_path], "kernels-x")
     assert [folder.exists() for folder in left] == [k < kernelcache._KEPT for k in range(20)]
+
+
+def test_a_folder_that_a_stranger_makes_meanwhile_is_not_read(tmp_path, monkeypatch):
+    """Between the first look and the making of it."""
+    unwritable = kernelcache._unwritable
+
+    def late(folder):
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
+        return unwritable(folder)
+
+    monkeypatch.setattr(kernelcache, "_unwritable", late)
+    store = Store([tmp_path], "kernels-1")
+    (tmp_path / "kernels-1" / "total").write_bytes(hashlib.sha256(b"code").digest() + b"code")
+    assert store.load("total") is None
+    assert store.folder is None
+
+
+def test_what_is_called_alike_and_is_not_ours_stays(tmp_path):
+    """NUMBA_CACHE_DIR may be any folder."""
+    mine = [tmp_path / f"kernels-of-mine-{k}" for k in range(9)]
+    for path in mine:
+        path.mkdir()
+    Store([tmp_path], "kernels-x")
+    assert all(path.exists() for path in mine)
 
 
 def test_the_place_is_the_one_numba_is_told_else_beside_the_package_else_the_users(tmp_path):

@@ -8,7 +8,7 @@ from flow_drive import check, networks, run, settings
 from flow_twin import LACK, NS
 
 from egresswatch.demo.frames import End, ethernet, ip, ipv4, udp
-from egresswatch.flow.guards import is_duplicate, join_fragment, note_fragment, show_host
+from egresswatch.flow.guards import host_place, is_duplicate, join_fragment, note_fragment, show_host
 from egresswatch.flow.layout import (
     DUP,
     DUP_SETS,
@@ -17,6 +17,7 @@ from egresswatch.flow.layout import (
     FRAG_LIFE,
     FRAG_SETS,
     FRAG_WAYS,
+    HOST,
     HOSTS,
     NOTE,
     ROW,
@@ -166,22 +167,33 @@ def test_fragments_expire():
 
 def test_the_host_cache_forgets_and_tells_again():
     """More hosts than it holds: never fewer than each once, and a host told before is told again."""
-    hosts, row = np.zeros((SHARDS, HOSTS), np.uint64), np.zeros(1, ROW)
+    hosts, row = np.zeros((SHARDS, HOSTS), HOST), np.zeros(1, ROW)
     zero, inside = np.int64(0), np.int64(1)
     ask = lambda k: bool(show_host(hosts, zero, row[0], zero, inside, np.uint64(k), zero))
     count = HOSTS if DISABLED else 3 * HOSTS
     assert all(ask(k) for k in range(1, count))
     again = sum(ask(k) for k in range(1, count))
     assert 0 < again < count
-    assert int((hosts[0] != 0).sum()) <= HOSTS
+    assert int((hosts[0]["kind"] != 0).sum()) <= HOSTS
 
 
 @pytest.mark.parametrize(("kind", "mac", "told"), [(1, 0, 1), (0, 0, 0), (0, 5, 1), (2, 5, 0), (3, 5, 0)])
 def test_which_hosts_are_shown(kind, mac, told):
     """Inside hosts always, outside ones by their MAC (a router), groups never; each once."""
-    hosts, row = np.zeros((SHARDS, HOSTS), np.uint64), np.zeros(1, ROW)
+    hosts, row = np.zeros((SHARDS, HOSTS), HOST), np.zeros(1, ROW)
     asked = (hosts, np.int64(0), row[0], np.int64(1), np.int64(kind), np.uint64(mac), np.int64(9))
     assert [int(show_host(*asked)) for _ in range(2)] == [told, 0]
+
+
+def test_a_sender_whose_place_is_that_of_another_hides_nobody():
+    """Addresses can be chosen so that two fall together: what is compared is the sender itself."""
+    hosts, row = np.zeros((SHARDS, HOSTS), HOST), np.zeros(1, ROW)
+    place = lambda low: int(host_place(np.uint64(7), np.uint64(0), np.uint64(low), np.int64(9)))
+    mine = next(low for low in range(1, 50 * HOSTS) if place(low) == place(0))
+    for low in (0, mine, 0, mine):
+        row["a_lo"] = low
+        asked = (hosts, np.int64(0), row[0], np.int64(0), np.int64(1), np.uint64(7), np.int64(9))
+        assert [bool(show_host(*asked)) for _ in range(2)] == [True, False]
 
 
 def test_an_end_without_a_mac_address_is_known_by_its_address():
