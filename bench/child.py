@@ -40,8 +40,6 @@ def index(path: str, settings: Any) -> dict[str, Any]:
 
 def flow(path: str, settings: Any) -> dict[str, Any]:
     """Flow accounting with its records kept."""
-    import numpy as np
-
     from egresswatch.pipeline.front import Front
     from egresswatch.pipeline.replay import networks
     from egresswatch.rules.site import load_site
@@ -50,20 +48,20 @@ def flow(path: str, settings: Any) -> dict[str, Any]:
 
     source = open_replay([path], batch=settings.replay.batch)
     front = Front(settings, BUILTIN[:0], networks(load_site(None)), between=False)
-    records = []
+    records: list[Any] = []
     for batch in source.batches():
         for second in front.feed(batch):
             records += second.records
     for second in front.finish():
         records += second.records
     source.close()
-    table = np.concatenate(records) if records else None
+
+    def total(field: str) -> int:
+        return sum(int(piece[f"{end}_{field}"].sum()) for piece in records for end in ("orig", "resp"))
+
     return {
-        "packets": front.frames, "records": 0 if table is None else len(table),
-        **{
-            name: 0 if table is None else int(table[f"orig_{field}"].sum() + table[f"resp_{field}"].sum())
-            for name, field in (("counted", "pkts"), ("ip_bytes", "ip_bytes"))
-        },
+        "packets": front.frames, "records": sum(map(len, records)), "counted": total("pkts"),
+        "ip_bytes": total("ip_bytes"),
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pytest
 
 from egresswatch.config import load
 from egresswatch.demo import scenario as s
@@ -46,6 +47,7 @@ def replayed(folder, flows):
     return created, pq.read_table(folder / "out" / "flows.parquet", columns=["ts"])["ts"], peak
 
 
+@pytest.mark.jit_only
 def test_records_of_the_end_of_input_exist_once(tmp_path):
     """Each flow more that lives then takes its record and some sort keys, not a second copy of the record;
     and the whole hand-over is one order of time."""
