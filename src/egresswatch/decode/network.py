@@ -86,15 +86,21 @@ def walk_extensions(d: Any, p: Any, e: Any, proto: Any) -> Any:
 
 @kernel
 def content_hash(d: Any, p: Any, l4: Any, pe: Any, seed: Any, v6: Any) -> Any:
-    """What two copies of a frame share: IP header but TTL and checksum, then DUP_PREFIX bytes."""
-    h = mix(seed, be64(d, p))
+    """What two copies of a frame share: IP header but TTL and checksum, then DUP_PREFIX bytes. Two chains,
+    because each step waits for the one before it in its chain."""
     if v6:  # the hop limit is the last byte of the first word
         h = mix(seed, be64(d, p) >> _U8)
+        other = seed
     else:
-        h = mix(h, np.uint64(u8(d, p + 9)))
+        h = mix(seed, be64(d, p))
+        other = mix(seed, np.uint64(u8(d, p + 9)))
     at = l4
     end = min(pe, l4 + DUP_PREFIX)
-    while at + 8 <= end:
+    while at + 16 <= end:
+        h, other = mix(h, be64(d, at)), mix(other, be64(d, at + 8))
+        at += 16
+    h = mix(h, other)
+    if at + 8 <= end:
         h = mix(h, be64(d, at))
         at += 8
     tail = _U0

@@ -37,7 +37,7 @@ def dup_place(s: Any, key: Any) -> Any:
     return (s * DUP_SETS + (np.int64(key >> _U32) & (DUP_SETS - 1))) * DUP_WAYS
 
 
-@kernel
+@inline
 def is_duplicate(dups: Any, s: Any, key: Any, clock: Any, window: Any, tally: Any) -> Any:
     """Was the same content seen within ``window`` ns? Remembers it if not."""
     base = dup_place(s, key)
