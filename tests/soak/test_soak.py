@@ -34,12 +34,12 @@ def child(root, *arguments, limit=None):
     )  # fmt: skip
 
 
-def soaked(root, tmp_path, name, size, *settings):
-    """(what a soak told, how much more its second half needed than its second quarter). Only the long form
-    writes files: the rows of a Parquet group gather first, some 60 MB, so a short stream would seem to grow.
+def soaked(root, tmp_path, name, size, *settings, files=False):
+    """(what a soak told, how much more its second half needed than its second quarter). Only a long stream
+    writes ``files``: the rows of a Parquet group gather first, some 60 MB, so a short one would seem to grow.
     """
     capture = workload(name, 100_000, cache=tmp_path).path
-    out = ("--out", tmp_path / "out") if LONG else ()
+    out = ("--out", tmp_path / "out") if files else ()
     done = child(root, LOOPING, capture, size, *out, *settings)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -71,7 +71,7 @@ def test_a_whole_replay_needs_no_more_for_a_long_stream(root, tmp_path):
 @pytest.mark.parametrize("name", ["mixed", "camera"])
 def test_a_very_long_stream(root, tmp_path, name):
     """Half of EGRESSWATCH_SOAK each."""
-    told, grown = soaked(root, tmp_path, name, LONG // 2)
+    told, grown = soaked(root, tmp_path, name, LONG // 2, files=True)
     print(f"{name}: {told['packets']} packets, {told['bytes']} bytes, {told['flows']} flows, "
           f"{min(told['memory'])} to {max(told['memory'])} KiB, {grown} KiB grown")  # fmt: skip
     assert told["balanced"]
