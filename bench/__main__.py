@@ -74,7 +74,8 @@ def _write_anew() -> int:
 def _write(found: Results) -> None:
     """Keep the figures, and make the page's generated parts of them."""
     results.save(found)
-    PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
+    kept = results.load() or found  # rounded: the page says what can be read again
+    PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), kept), encoding="utf-8")
     print(f"written: {results.KEPT.relative_to(ROOT)}, {PAGE.relative_to(ROOT)}", flush=True)
 
 
